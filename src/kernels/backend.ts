@@ -1,0 +1,48 @@
+import type { KernelCall, Slot } from './kernel';
+
+export type DeviceName = 'reference' | 'wasm' | 'webgpu';
+
+/** What a backend hands back: float64 from reference, float32 from the others. */
+export type Numbers = Float32Array | Float64Array;
+
+export interface CopyRange {
+  length: number;
+  fromOffset?: number;
+  toOffset?: number;
+}
+
+/**
+ * The seam between tensors and the machine. It knows runs of numbers and kernel calls, never tensors.
+ * Calls are carried out in the order they are made; only reading waits for their results.
+ */
+export interface Backend {
+  readonly name: DeviceName;
+  /** For people: the adapter, or the instruction set and the number of threads. */
+  readonly description: string;
+  /** Bytes in slots that are allocated and not freed. */
+  readonly liveBytes: number;
+
+  /** A new slot; its contents are undefined until written. */
+  allocate(length: number): Slot;
+  /** Calls already made still see the slot; using it afterwards throws. */
+  free(slot: Slot): void;
+  /** Writes values at `offset`, counted in numbers. They are copied before it returns. */
+  write(slot: Slot, values: ArrayLike<number>, offset?: number): void;
+  /** Copies numbers from one slot to another; the two must differ. Offsets count numbers. */
+  copy(from: Slot, to: Slot, range: CopyRange): void;
+  /** The slot's numbers as they are after every call made so far. Rejects if the device is lost. */
+  read(slot: Slot): Promise<Numbers>;
+  run(call: KernelCall): void;
+  /**
+   * Makes a fixed sequence of calls ready to be replayed: modules or pipelines compiled, slots bound.
+   * The contents of `constants` never change afterwards, so filters among them may be packed once.
+   */
+  prepare(calls: readonly KernelCall[], constants: ReadonlySet<Slot>): Promise<Program>;
+  close(): Promise<void>;
+}
+
+export interface Program {
+  run(): void;
+  /** Releases what prepare() made; the slots of the calls are the caller's. */
+  free(): void;
+}

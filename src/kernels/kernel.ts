@@ -1,0 +1,219 @@
+/**
+ * The contract between tensors and backends: every kernel the engine knows, with its operands and
+ * attributes, as types. A backend is a record with one implementation for each name in KernelTable,
+ * so the compiler reports a kernel that is missing or that takes other operands.
+ *
+ * All images are NHWC, all filters HWIO, contiguous, row-major: the notation of the textbook sum
+ * Y(i,j,o) = sum over p,q,c of X(i+p, j+q, c) * K(p,q,c,o).
+ */
+
+/** A run of numbers that lives on one backend: float32 on wasm and webgpu, float64 on reference. */
+export interface Slot {
+  readonly length: number;
+}
+
+/**
+ * f(z) = min(ceiling, z > 0 ? z : slope * z). One formula covers linear (slope 1), ReLU (slope 0),
+ * ReLU6 (slope 0, ceiling 6) and leaky ReLU (slope 0.1, say); no ceiling is Infinity.
+ */
+export interface Activation {
+  readonly slope: number;
+  readonly ceiling: number;
+}
+
+export const LINEAR: Activation = { slope: 1, ceiling: Number.POSITIVE_INFINITY };
+export const RELU: Activation = { slope: 0, ceiling: Number.POSITIVE_INFINITY };
+export const RELU6: Activation = { slope: 0, ceiling: 6 };
+export const isLinear = ({ slope, ceiling }: Activation): boolean =>
+  slope === 1 && ceiling === Number.POSITIVE_INFINITY;
+
+/** A window that slides over an image: input position = output position * stride + offset in the window - padding. */
+export interface WindowSizes {
+  batch: number;
+  height: number;
+  width: number;
+  outHeight: number;
+  outWidth: number;
+  filterHeight: number;
+  filterWidth: number;
+  strideY: number;
+  strideX: number;
+  /** Rows of zero padding above the image. What lies below follows from outHeight. */
+  top: number;
+  /** Columns of zero padding left of the image. */
+  left: number;
+}
+
+export interface Conv2dSizes extends WindowSizes {
+  inChannels: number;
+  outChannels: number;
+}
+
+export interface ChannelWindowSizes extends WindowSizes {
+  channels: number;
+}
+
+export interface KernelTable {
+  /** activation(conv(input, filter) + bias + residual). input [n,h,w,c], filter [fh,fw,c,o], bias [o], residual and output [n,oh,ow,o]. */
+  conv2d: {
+    inputs: { input: Slot; filter: Slot; bias?: Slot | undefined; residual?: Slot | undefined };
+    outputs: { output: Slot };
+    attributes: Conv2dSizes & { activation: Activation };
+  };
+  /** Each channel with its own filter. input [n,h,w,c], filter [fh,fw,c,1], bias [c], output [n,oh,ow,c]. */
+  depthwiseConv2d: {
+    inputs: { input: Slot; filter: Slot; bias?: Slot | undefined };
+    outputs: { output: Slot };
+    attributes: ChannelWindowSizes & { activation: Activation };
+  };
+  /** activation(left x right + bias). left [rows,inner], right [inner,columns], bias [columns], output [rows,columns]. */
+  matmul: {
+    inputs: { left: Slot; right: Slot; bias?: Slot | undefined };
+    outputs: { output: Slot };
+    attributes: { rows: number; inner: number; columns: number; activation: Activation };
+  };
+  /** Inference form: (x - mean) / sqrt(variance + epsilon) * gamma + beta, each a vector over the last axis. */
+  batchNorm: {
+    inputs: { input: Slot; mean: Slot; variance: Slot; gamma: Slot; beta: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; channels: number; epsilon: number };
+  };
+  /** activation(x * scale[c] + shift[c]): dlib's affine layer, and what batch norm folds into. */
+  scaleShift: {
+    inputs: { input: Slot; scale: Slot; shift: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; channels: number; activation: Activation };
+  };
+  /** f(x) for every number. */
+  activation: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; activation: Activation };
+  };
+  /** x > 0 ? x : slopes[c] * x, the slope a vector over the last axis. */
+  prelu: {
+    inputs: { input: Slot; slopes: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; channels: number };
+  };
+  /** 1 / (1 + exp(-x)). */
+  sigmoid: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number };
+  };
+  /** x * factor + offset. */
+  scale: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; factor: number; offset: number };
+  };
+  /** activation(left[i] + right[i mod rightLength]): the residual add, and a vector added to every position. */
+  add: {
+    inputs: { left: Slot; right: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; rightLength: number; activation: Activation };
+  };
+  /** left[i] * right[i mod rightLength]. */
+  multiply: {
+    inputs: { left: Slot; right: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; rightLength: number };
+  };
+  /** Largest value in each window; padding is never the largest. input [n,h,w,c]. */
+  maxPool2d: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: ChannelWindowSizes;
+  };
+  /** Mean of each window over the positions inside the image: padding does not count. input [n,h,w,c]. */
+  averagePool2d: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: ChannelWindowSizes;
+  };
+  /** Mean over all positions. input [n, positions, c], output [n, c]. */
+  globalAveragePool: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: { batch: number; positions: number; channels: number };
+  };
+  /** exp(x - max) / sum of the same over each row. */
+  softmax: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: { rows: number; columns: number };
+  };
+  /** x / max(|x|, epsilon), |x| the Euclidean length of each row. */
+  l2Normalize: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: { rows: number; columns: number; epsilon: number };
+  };
+  /** The image at (top, left) of a larger one, zeros elsewhere; new channels, also zero, come last. */
+  pad: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: {
+      batch: number;
+      height: number;
+      width: number;
+      channels: number;
+      outHeight: number;
+      outWidth: number;
+      outChannels: number;
+      top: number;
+      left: number;
+    };
+  };
+  /** Joins parts along one axis: part k is [outer, inners[k]], the output [outer, sum of inners]. */
+  concat: {
+    inputs: { parts: readonly Slot[] };
+    outputs: { output: Slot };
+    attributes: { outer: number; inners: readonly number[] };
+  };
+  /**
+   * Bilinear resize with half-pixel centres: output pixel j looks at (j + 0.5) * width / outWidth - 0.5,
+   * clamped to the image. input [n,h,w,c], output [n,oh,ow,c].
+   */
+  resizeBilinear: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: {
+      batch: number;
+      height: number;
+      width: number;
+      channels: number;
+      outHeight: number;
+      outWidth: number;
+    };
+  };
+  /**
+   * Bilinear samples of one image [h,w,c] for each of `batch` 2x3 matrices [batch,6]: output pixel (row i, column j)
+   * looks at x = m0*j + m1*i + m2, y = m3*j + m4*i + m5 (pixel centres are whole numbers); outside the image is zero.
+   * Output [batch, oh, ow, c].
+   */
+  affineWarp: {
+    inputs: { image: Slot; matrices: Slot };
+    outputs: { output: Slot };
+    attributes: {
+      batch: number;
+      height: number;
+      width: number;
+      channels: number;
+      outHeight: number;
+      outWidth: number;
+    };
+  };
+}
+
+export type KernelName = keyof KernelTable;
+
+/** One call of kernel K, or of any kernel: a union that its name discriminates. */
+export type KernelCall<K extends KernelName = KernelName> = {
+  [N in K]: { kernel: N } & KernelTable[N];
+}[K];
+
+/** Every slot that a call reads, in the order of its operands. */
+export const inputSlots = (call: KernelCall): Slot[] =>
+  Object.values<Slot | readonly Slot[] | undefined>(call.inputs).flatMap((slots) => slots ?? []);
