@@ -10,7 +10,21 @@ const library = { index: 'src/index.ts', tensor: 'src/tensor/index.ts', nn: 'src
 const node = { ...library, cli: 'src/cli/main.ts', demo: 'src/cli/demo.ts' };
 const present = (entries) => Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)));
 
-await build({ ...common('node'), entryPoints: present(node), outdir: 'dist', splitting: true, chunkNames: 'chunks/[name]-[hash]' });
-await build({ ...common('browser'), entryPoints: present(library), outdir: 'dist/browser', splitting: true, minify: true });
+await build({
+  ...common('node'),
+  entryPoints: present(node),
+  outdir: 'dist',
+  splitting: true,
+  chunkNames: 'chunks/[name]-[hash]',
+});
+await build({
+  ...common('browser'),
+  entryPoints: present(library),
+  outdir: 'dist/browser',
+  splitting: true,
+  minify: true,
+});
 if (!process.argv.includes('--no-types'))
-  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+    stdio: 'inherit',
+  });

@@ -10,7 +10,15 @@ const workerAsText = (platform) => ({
       namespace: 'worker-as-text',
     }));
     bundle.onLoad({ filter: /.*/, namespace: 'worker-as-text' }, async ({ path }) => {
-      const result = await build({ ...common(platform), plugins: [], entryPoints: [path], format: 'iife', minify: true, sourcemap: false, write: false });
+      const result = await build({
+        ...common(platform),
+        plugins: [],
+        entryPoints: [path],
+        format: 'iife',
+        minify: true,
+        sourcemap: false,
+        write: false,
+      });
       return { contents: result.outputFiles[0].text, loader: 'text', watchFiles: [path] };
     });
   },

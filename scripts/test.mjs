@@ -3,13 +3,17 @@
 //   npm test -- kernels wasm     files whose path contains "kernels" or "wasm"
 // LIKENESS_NO_SKIP=1 turns every test skipped for want of a GPU, a browser or photos into a failure.
 import { spawn } from 'node:child_process';
-import { globSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 import { common } from './esbuild.mjs';
 import { softwareGpuEnvironment } from './software-gpu.mjs';
 
 const wanted = process.argv.slice(2);
-const files = globSync('test/**/*.test.ts').sort().filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)));
+const files = readdirSync('test', { recursive: true })
+  .map((file) => `test/${file}`)
+  .filter((file) => file.endsWith('.test.ts'))
+  .sort()
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)));
 if (files.length === 0) {
   console.error(`No test file matches ${wanted.join(', ')}.`);
   process.exit(1);
@@ -20,19 +24,29 @@ await build({ ...common('node'), entryPoints: files, outbase: 'test', outdir, sp
 
 const started = performance.now();
 const environment = { ...process.env, ...(await softwareGpuEnvironment()), NODE_OPTIONS: '--enable-source-maps' };
-const child = spawn(process.execPath, ['node_modules/uvu/bin.js', outdir, '\\.test\\.js$'], { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+const child = spawn(process.execPath, ['node_modules/uvu/bin.js', outdir, '\\.test\\.js$'], {
+  env: environment,
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
 let output = '';
 child.stdout.on('data', (chunk) => {
   output += chunk;
   process.stdout.write(chunk);
 });
 child.on('close', (code) => {
-  const count = (label) => Number(output.match(new RegExp(`${label}:\\s+(\\d+)`, 'g'))?.at(-1)?.match(/\d+/)?.[0] ?? 0);
+  const count = (label) =>
+    Number(
+      output
+        .match(new RegExp(`${label}:\\s+(\\d+)`, 'g'))
+        ?.at(-1)
+        ?.match(/\d+/)?.[0] ?? 0,
+    );
   const total = count('Total');
   const passed = count('Passed');
   const skipped = (output.match(/^SKIPPED /gm) ?? []).length;
   if (skipped > 0) console.log(output.match(/^SKIPPED .*$/gm).join('\n'));
   console.log(`${((performance.now() - started) / 1000).toFixed(0)} s`);
   console.log(`${passed} passed, ${total - passed} failed, ${skipped} skipped`);
-  process.exitCode = code !== 0 || passed !== total || total === 0 || (process.env.LIKENESS_NO_SKIP && skipped > 0) ? 1 : 0;
+  process.exitCode =
+    code !== 0 || passed !== total || total === 0 || (process.env.LIKENESS_NO_SKIP && skipped > 0) ? 1 : 0;
 });

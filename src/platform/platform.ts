@@ -1,0 +1,22 @@
+/**
+ * What differs between Node and a browser, in one place. `import { platform } from '#platform'` gets the
+ * right one: package.json maps it by condition, so a browser bundle holds no Node code.
+ */
+export interface Platform {
+  readonly name: 'node' | 'browser';
+  /** Cores that threads can run on; 1 where shared memory is not allowed. */
+  readonly hardwareThreads: number;
+  /** Starts a worker that runs `source` (a bundled script) and hands it `message`; it does not keep the process alive. */
+  startWorker(source: string, message: unknown): PlatformWorker;
+  /** The entry point of WebGPU, or a sentence that says why there is none. */
+  gpu(): Promise<{ gpu: GPU; reason?: undefined } | { gpu?: undefined; reason: string }>;
+  /** The bytes of a file (Node only), URL or path relative to the page (browser). */
+  readBytes(location: string | URL): Promise<Uint8Array>;
+  /** Where the weight files of @vladmandic/face-api lie; a directory URL ending in '/'. */
+  weightsDirectory(): URL;
+}
+
+export interface PlatformWorker {
+  onError(listener: (error: Error) => void): void;
+  terminate(): void;
+}
