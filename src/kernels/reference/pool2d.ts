@@ -1,0 +1,40 @@
+import type { ChannelWindowSizes } from '../kernel';
+import type { ReferenceKernel } from './reference-kernel';
+
+/** Calls `visit` for every output number with the places of its window that lie inside the image. */
+function forEachWindow(sizes: ChannelWindowSizes, visit: (place: number, window: number[]) => void): void {
+  const { batch, height, width, channels, outHeight, outWidth } = sizes;
+  const { filterHeight, filterWidth, strideY, strideX, top, left } = sizes;
+  for (let n = 0; n < batch; n++)
+    for (let i = 0; i < outHeight; i++)
+      for (let j = 0; j < outWidth; j++)
+        for (let c = 0; c < channels; c++) {
+          const window: number[] = [];
+          for (let p = 0; p < filterHeight; p++)
+            for (let q = 0; q < filterWidth; q++) {
+              const y = i * strideY + p - top;
+              const x = j * strideX + q - left;
+              if (y >= 0 && y < height && x >= 0 && x < width)
+                window.push(((n * height + y) * width + x) * channels + c);
+            }
+          visit(((n * outHeight + i) * outWidth + j) * channels + c, window);
+        }
+}
+
+// Y[n,i,j,c] = max over the window of X[n, i*strideY+p-top, j*strideX+q-left, c]
+export const maxPool2d: ReferenceKernel<'maxPool2d'> = ({ inputs, outputs, attributes }, at) => {
+  const input = at(inputs.input);
+  const output = at(outputs.output);
+  forEachWindow(attributes, (place, window) => {
+    output[place] = Math.max(...window.map((source) => input[source]));
+  });
+};
+
+// Y[n,i,j,c] = mean over the window of X, positions outside the image left out
+export const averagePool2d: ReferenceKernel<'averagePool2d'> = ({ inputs, outputs, attributes }, at) => {
+  const input = at(inputs.input);
+  const output = at(outputs.output);
+  forEachWindow(attributes, (place, window) => {
+    output[place] = window.reduce((sum, source) => sum + input[source], 0) / window.length;
+  });
+};

@@ -1,0 +1,23 @@
+import type { Backend } from '../../src/kernels/backend';
+import { openReference } from '../../src/kernels/reference/backend';
+import { openWasm } from '../../src/kernels/wasm/backend';
+import { openWebgpu } from '../../src/kernels/webgpu/backend';
+
+/** Prints a line that the runner counts; LIKENESS_NO_SKIP=1 turns such lines into a failure. */
+export const skipped = (what: string, why: string) => console.log(`\nSKIPPED ${what}: ${why}`);
+
+let opened: Promise<Backend[]> | undefined;
+
+/** Every backend of this machine, opened once for the whole run. The first is reference. */
+export function testDevices(): Promise<Backend[]> {
+  opened ??= (async () => {
+    const devices = [openReference(), await openWasm({ threads: 2 })];
+    try {
+      devices.push(await openWebgpu({ allowSoftware: true }));
+    } catch (error) {
+      skipped('everything on webgpu', error instanceof Error ? error.message : String(error));
+    }
+    return devices;
+  })();
+  return opened;
+}
