@@ -1,0 +1,94 @@
+import type { Backend, Numbers } from '../kernels/backend';
+import type { Slot } from '../kernels/kernel';
+import { enterScope } from './scope';
+import { formatShape, type Shape, ShapeError, sizeOf } from './shape';
+
+/** A slot and how many tensors share it. */
+interface Storage {
+  slot: Slot;
+  references: number;
+}
+
+/**
+ * Numbers in a shape, on a backend. Contiguous and row-major; images are NHWC. Never changed by an operation:
+ * each makes a new tensor. Memory is freed by the scope around it or by `dispose()`.
+ */
+export class Tensor {
+  readonly shape: Shape;
+  readonly backend: Backend;
+  /** The operation that made it: what an error after it was freed names. */
+  readonly origin: string;
+  readonly #storage: Storage;
+  #disposed = false;
+
+  private constructor(backend: Backend, shape: Shape, origin: string, storage: Storage) {
+    this.backend = backend;
+    this.shape = shape;
+    this.origin = origin;
+    this.#storage = storage;
+    storage.references++;
+    enterScope(this);
+  }
+
+  /** A tensor whose numbers a kernel call is about to write. */
+  static empty(backend: Backend, shape: Shape, origin: string): Tensor {
+    for (const side of shape)
+      if (!Number.isInteger(side) || side < 0)
+        throw new ShapeError(`${origin}: ${formatShape(shape)} is no shape; every side must be a whole number`);
+    return new Tensor(backend, shape, origin, { slot: backend.allocate(sizeOf(shape)), references: 0 });
+  }
+
+  /**
+   * @param values row-major; copied
+   * @throws ShapeError when their count is not the product of the shape
+   */
+  static from(backend: Backend, values: ArrayLike<number>, shape: Shape = [values.length]): Tensor {
+    if (values.length !== sizeOf(shape))
+      throw new ShapeError(`tensor: ${values.length} values do not fill shape ${formatShape(shape)}`);
+    const tensor = Tensor.empty(backend, shape, 'tensor');
+    backend.write(tensor.slot, values);
+    return tensor;
+  }
+
+  /** Where the numbers are. @throws Error after the tensor was freed */
+  get slot(): Slot {
+    if (this.#disposed)
+      throw new Error(`tensor ${formatShape(this.shape)} made by ${this.origin} was used after it was freed`);
+    return this.#storage.slot;
+  }
+
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /**
+   * The numbers, once every operation before has been carried out: float64 on reference, float32 elsewhere.
+   * They are those of the moment of the call, even when the tensor is freed before they arrive.
+   */
+  data(): Promise<Numbers> {
+    return this.backend.read(this.slot);
+  }
+
+  /**
+   * The same numbers in another shape, sharing storage. One side may be -1: it follows from the others.
+   * @throws ShapeError when the sizes differ
+   */
+  reshape(...shape: number[]): Tensor {
+    const known = shape.reduce((product, side) => (side === -1 ? product : product * side), 1);
+    const resolved = shape.map((side) => (side === -1 ? this.size / known : side));
+    if (sizeOf(resolved) !== this.size || !resolved.every(Number.isInteger))
+      throw new ShapeError(
+        `reshape: ${formatShape(this.shape)} has ${this.size} numbers, ${formatShape(shape)} does not`,
+      );
+    this.slot; // throws if freed
+    return new Tensor(this.backend, resolved, 'reshape', this.#storage);
+  }
+
+  /** Frees the numbers, unless a reshaped tensor still shares them. Calling it again does nothing. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#storage.references--;
+    if (this.#storage.references === 0) this.backend.free(this.#storage.slot);
+  }
+}
