@@ -1,0 +1,22 @@
+// y[i] = f(left[i] + right[i mod right_length])
+
+struct Sizes {
+  length: u32,
+  right_length: u32,
+  slope: f32,
+  ceiling: f32,
+}
+
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> left: array<f32>;
+@group(0) @binding(2) var<storage, read> right: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(thread: Thread) {
+  let i = thread_number(thread);
+  if (i >= sizes.length) {
+    return;
+  }
+  output[i] = activate(left[i] + right[i % sizes.right_length], sizes.slope, sizes.ceiling);
+}

@@ -1,0 +1,46 @@
+// y[n,i,j,c] = the largest of x[n, i*stride_y+p-top, j*stride_x+q-left, c] over the p,q inside the image
+// One thread a number of the output. Neighbouring threads have neighbouring channels, hence neighbouring reads.
+
+struct Window {
+  batch: u32,
+  height: i32,
+  width: i32,
+  channels: u32,
+  out_height: u32,
+  out_width: u32,
+  filter_height: u32,
+  filter_width: u32,
+  stride_y: u32,
+  stride_x: u32,
+  top: i32,
+  left: i32,
+}
+
+@group(0) @binding(0) var<uniform> sizes: Window;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(thread: Thread) {
+  let index = thread_number(thread);
+  let place = place_of(index, sizes.out_height, sizes.out_width, sizes.channels);
+  if (place.n >= sizes.batch) {
+    return;
+  }
+  var largest = -3.4028234e38; // below every number: padding is never the largest
+  for (var p = 0u; p < sizes.filter_height; p++) {
+    let y = i32(place.i * sizes.stride_y + p) - sizes.top;
+    if (y < 0 || y >= sizes.height) {
+      continue;
+    }
+    for (var q = 0u; q < sizes.filter_width; q++) {
+      let x = i32(place.j * sizes.stride_x + q) - sizes.left;
+      if (x < 0 || x >= sizes.width) {
+        continue;
+      }
+      let pixel = (place.n * u32(sizes.height) + u32(y)) * u32(sizes.width) + u32(x);
+      largest = max(largest, input[pixel * sizes.channels + place.c]);
+    }
+  }
+  output[index] = largest;
+}

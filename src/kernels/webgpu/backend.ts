@@ -1,0 +1,122 @@
+import type { Backend, CopyRange } from '../backend';
+import type { KernelCall, Slot } from '../kernel';
+import { createBuffers, MAP_MODE_READ } from './buffers';
+import { createCommands } from './commands';
+import { openDevice } from './device';
+import { foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
+import { dispatchesOf } from './kernels';
+import { createPipelines, createUniformBuffer } from './pipelines';
+import { prepareProgram } from './program';
+
+export interface WebgpuOptions {
+  /** A device that is used as it is and never destroyed; by default one is requested. */
+  device?: GPUDevice | undefined;
+  /** Whether an adapter that computes on the CPU will do; the wasm backend is faster than those. */
+  allowSoftware?: boolean | undefined;
+}
+
+export interface WebgpuBackend extends Backend {
+  readonly name: 'webgpu';
+  readonly device: GPUDevice;
+  /** Whether the "GPU" is a driver that computes on the CPU (SwiftShader, llvmpipe, WARP). */
+  readonly isSoftware: boolean;
+}
+
+/** Uniforms of the calls that are not part of a program, kept until they are submitted. */
+const CALLS_A_BATCH = 64;
+
+/** Throws an Error that says why when there is no adapter, or only a software one that is not allowed. */
+export async function openWebgpu({
+  device: supplied,
+  allowSoftware = false,
+}: WebgpuOptions = {}): Promise<WebgpuBackend> {
+  const open = await openDevice(supplied, allowSoftware);
+  const { device, description, isSoftware } = open;
+  const uniforms = createUniformBuffer(device, CALLS_A_BATCH);
+  const uniformBytes = new ArrayBuffer(UNIFORM_STRIDE * CALLS_A_BATCH);
+  let callsInBatch = 0;
+
+  const commands = createCommands(device, () => {
+    device.queue.writeBuffer(uniforms, 0, uniformBytes, 0, UNIFORM_STRIDE * callsInBatch);
+    callsInBatch = 0;
+  });
+  const buffers = createBuffers(device, commands.flush);
+  const pipelines = createPipelines(device);
+  const workgroupLimit = device.limits.maxComputeWorkgroupsPerDimension;
+
+  return {
+    name: 'webgpu',
+    description,
+    isSoftware,
+    device,
+    get liveBytes() {
+      return buffers.liveBytes;
+    },
+
+    allocate(length) {
+      open.assertAlive();
+      return buffers.allocate(length);
+    },
+    free: buffers.free,
+
+    write(slot, values, offset = 0) {
+      assertInside(slot, offset, values.length);
+      // The queue writes at once: it would overtake whatever is encoded but not submitted.
+      commands.flush();
+      const numbers = values instanceof Float32Array ? values : Float32Array.from(values);
+      device.queue.writeBuffer(buffers.at(slot), 4 * offset, numbers);
+    },
+
+    copy(from: Slot, to: Slot, { length, fromOffset = 0, toOffset = 0 }: CopyRange) {
+      if (from === to) throw new Error('webgpu: cannot copy within one slot');
+      assertInside(from, fromOffset, length);
+      assertInside(to, toOffset, length);
+      commands.copy(buffers.at(from), 4 * fromOffset, buffers.at(to), 4 * toOffset, 4 * length);
+    },
+
+    async read(slot) {
+      open.assertAlive();
+      const bytes = 4 * slot.length;
+      const staging = buffers.staging(bytes);
+      commands.copy(buffers.at(slot), 0, staging, 0, bytes);
+      commands.flush();
+      await open.settle(staging.mapAsync(MAP_MODE_READ, 0, bytes));
+      const numbers = new Float32Array(staging.getMappedRange(0, bytes).slice(0));
+      staging.unmap();
+      buffers.recycle(staging);
+      return numbers;
+    },
+
+    run(call: KernelCall) {
+      open.assertAlive();
+      for (const dispatch of dispatchesOf(call)) {
+        if (callsInBatch === CALLS_A_BATCH) commands.flush();
+        const offset = UNIFORM_STRIDE * callsInBatch;
+        const group = pipelines.bind(dispatch, buffers, uniforms);
+        writeUniforms(dispatch, uniformBytes, offset);
+        callsInBatch++;
+        const pass = commands.pass(1);
+        pass.setPipeline(pipelines.get(dispatch));
+        pass.setBindGroup(0, group, [offset]);
+        pass.dispatchWorkgroups(...foldWorkgroups(dispatch.workgroups, workgroupLimit));
+      }
+      commands.flushIfFull();
+    },
+
+    prepare(calls) {
+      open.assertAlive();
+      return prepareProgram(calls.flatMap(dispatchesOf), { open, buffers, commands, pipelines });
+    },
+
+    async close() {
+      buffers.close();
+      uniforms.destroy();
+      open.close();
+    },
+  };
+}
+
+function assertInside(slot: Slot, offset: number, length: number): void {
+  if (offset < 0 || offset + length > slot.length)
+    throw new Error(`webgpu: numbers ${offset} to ${offset + length} are not inside a slot of ${slot.length}`);
+}

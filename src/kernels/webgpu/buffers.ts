@@ -1,0 +1,119 @@
+import type { Slot } from '../kernel';
+
+// The numbers of the WebGPU specification: the globals GPUBufferUsage and GPUMapMode exist in browsers only.
+export const BUFFER_USAGE = { mapRead: 0x1, copySource: 0x4, copyDestination: 0x8, uniform: 0x40, storage: 0x80 };
+export const MAP_MODE_READ = 0x1;
+
+const STORAGE = BUFFER_USAGE.storage | BUFFER_USAGE.copySource | BUFFER_USAGE.copyDestination;
+const STAGING = BUFFER_USAGE.mapRead | BUFFER_USAGE.copyDestination;
+
+/** Freed buffers beyond this many bytes go back to the driver. */
+const POOL_BYTES = 2 ** 29;
+
+export interface Buffers {
+  readonly liveBytes: number;
+  allocate(length: number): Slot;
+  /** The buffer goes to the pool at once: work already encoded runs before whatever its next owner enqueues. */
+  free(slot: Slot): void;
+  /** Throws for a slot that was freed or belongs to another backend. */
+  at(slot: Slot): GPUBuffer;
+  /** A buffer of at least `bytes` bytes that can be mapped for reading; give it back with recycle(). */
+  staging(bytes: number): GPUBuffer;
+  recycle(staging: GPUBuffer): void;
+  /** Stands in for an operand that a call leaves out. */
+  readonly dummy: GPUBuffer;
+  close(): void;
+}
+
+/**
+ * Buffers come in few sizes and are used again, so that a steady state creates none.
+ * @param flush submits what is encoded; a buffer must not be destroyed before.
+ */
+export function createBuffers(device: GPUDevice, flush: () => void): Buffers {
+  const limit = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
+  const live = new Map<Slot, GPUBuffer>();
+  const freed = new WeakSet<Slot>();
+  const storage = createPool(device, STORAGE, flush);
+  const staging = createPool(device, STAGING, flush);
+  const dummy = device.createBuffer({ size: 256, usage: STORAGE });
+  let liveBytes = 0;
+
+  const at = (slot: Slot): GPUBuffer => {
+    const buffer = live.get(slot);
+    if (buffer) return buffer;
+    const what = `a slot of ${slot.length} numbers`;
+    throw new Error(
+      freed.has(slot) ? `webgpu: ${what} was used after it was freed` : `webgpu: ${what} belongs to another backend`,
+    );
+  };
+
+  return {
+    get liveBytes() {
+      return liveBytes;
+    },
+    dummy,
+    at,
+    allocate(length) {
+      const bytes = 4 * length;
+      if (bytes > limit)
+        throw new Error(`webgpu: ${length} numbers are ${bytes} bytes, this device takes ${limit} in one buffer`);
+      const slot: Slot = { length };
+      live.set(slot, storage.take(Math.min(roundedSize(bytes), limit)));
+      liveBytes += bytes;
+      return slot;
+    },
+    free(slot) {
+      storage.give(at(slot));
+      live.delete(slot);
+      freed.add(slot);
+      liveBytes -= 4 * slot.length;
+    },
+    staging: (bytes) => staging.take(Math.min(roundedSize(bytes), device.limits.maxBufferSize)),
+    recycle: (buffer) => staging.give(buffer),
+    close() {
+      for (const [slot, buffer] of live) {
+        buffer.destroy();
+        freed.add(slot);
+      }
+      live.clear();
+      liveBytes = 0;
+      storage.empty();
+      staging.empty();
+      dummy.destroy();
+    },
+  };
+}
+
+/** A multiple of 256 with three leading bits: at most a quarter more than asked for, few sizes to keep apart. */
+export function roundedSize(bytes: number): number {
+  const step = Math.max(256, 2 ** (Math.floor(Math.log2(Math.max(bytes, 1))) - 2));
+  return Math.max(256, Math.ceil(bytes / step) * step);
+}
+
+function createPool(device: GPUDevice, usage: number, flush: () => void) {
+  const idle = new Map<number, GPUBuffer[]>();
+  let idleBytes = 0;
+
+  const empty = () => {
+    flush();
+    for (const buffers of idle.values()) for (const buffer of buffers) buffer.destroy();
+    idle.clear();
+    idleBytes = 0;
+  };
+  return {
+    empty,
+    take(size: number): GPUBuffer {
+      const buffer = idle.get(size)?.pop();
+      if (!buffer) return device.createBuffer({ size, usage });
+      idleBytes -= size;
+      return buffer;
+    },
+    give(buffer: GPUBuffer) {
+      const buffers = idle.get(buffer.size);
+      if (buffers) buffers.push(buffer);
+      else idle.set(buffer.size, [buffer]);
+      idleBytes += buffer.size;
+      if (idleBytes > POOL_BYTES) empty();
+    },
+  };
+}

@@ -1,0 +1,55 @@
+/** Work is handed to the GPU in batches of about this many dispatches: often enough to keep it busy. */
+const DISPATCHES_A_BATCH = 64;
+
+/** What is encoded and not yet submitted: one command encoder, and one compute pass as long as only dispatches come. */
+export interface Commands {
+  /** Whether something waits to be submitted. */
+  readonly pending: boolean;
+  /** The pass to encode `dispatches` more dispatches into. */
+  pass(dispatches: number): GPUComputePassEncoder;
+  copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void;
+  /** Submits if the batch is full. */
+  flushIfFull(): void;
+  flush(): void;
+}
+
+/** @param beforeSubmit is called before each submission, to write what the encoded work reads. */
+export function createCommands(device: GPUDevice, beforeSubmit: () => void): Commands {
+  let encoder: GPUCommandEncoder | undefined;
+  let pass: GPUComputePassEncoder | undefined;
+  let dispatches = 0;
+
+  const endPass = () => {
+    pass?.end();
+    pass = undefined;
+  };
+  const flush = () => {
+    if (!encoder) return;
+    endPass();
+    beforeSubmit();
+    device.queue.submit([encoder.finish()]);
+    encoder = undefined;
+    dispatches = 0;
+  };
+
+  return {
+    get pending() {
+      return encoder !== undefined;
+    },
+    pass(more) {
+      dispatches += more;
+      encoder ??= device.createCommandEncoder();
+      pass ??= encoder.beginComputePass();
+      return pass;
+    },
+    copy(from, fromOffset, to, toOffset, bytes) {
+      endPass();
+      encoder ??= device.createCommandEncoder();
+      encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+    },
+    flushIfFull() {
+      if (dispatches >= DISPATCHES_A_BATCH) flush();
+    },
+    flush,
+  };
+}

@@ -1,0 +1,94 @@
+import { BUFFER_USAGE, type Buffers } from './buffers';
+import { type Dispatch, UNIFORM_STRIDE } from './dispatch';
+import { type ShaderName, shaderSource } from './shaders';
+
+const COMPUTE_STAGE = 0x4; // GPUShaderStage.COMPUTE, a global in browsers only
+
+export interface Pipelines {
+  /** The pipeline of a dispatch, compiled now if nobody has asked for it before. */
+  get(dispatch: Dispatch): GPUComputePipeline;
+  /** Compiles what these dispatches need, all at once and without blocking. */
+  load(dispatches: readonly Dispatch[]): Promise<void>;
+  /** @param uniforms holds the dispatch's uniforms at the dynamic offset that setBindGroup() gives. */
+  bind(dispatch: Dispatch, buffers: Buffers, uniforms: GPUBuffer): GPUBindGroup;
+}
+
+export function createPipelines(device: GPUDevice): Pipelines {
+  const modules = new Map<ShaderName, GPUShaderModule>();
+  const layouts = new Map<number, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
+  const pipelines = new Map<string, GPUComputePipeline>();
+
+  const moduleOf = (shader: ShaderName) =>
+    remembered(modules, shader, () => device.createShaderModule({ label: shader, code: shaderSource(shader) }));
+
+  /** Binding 0 the uniforms, then the inputs, then the output: the layout depends on the number of inputs only. */
+  const layoutOf = (inputs: number) =>
+    remembered(layouts, inputs, () => {
+      const storage = (binding: number, type: GPUBufferBindingType) => ({
+        binding,
+        visibility: COMPUTE_STAGE,
+        buffer: { type },
+      });
+      const group = device.createBindGroupLayout({
+        entries: [
+          { binding: 0, visibility: COMPUTE_STAGE, buffer: { type: 'uniform', hasDynamicOffset: true } },
+          ...Array.from({ length: inputs }, (_, k) => storage(k + 1, 'read-only-storage')),
+          storage(inputs + 1, 'storage'),
+        ],
+      });
+      return { group, pipeline: device.createPipelineLayout({ bindGroupLayouts: [group] }) };
+    });
+
+  const descriptor = ({ shader, constants = {}, inputs }: Dispatch): GPUComputePipelineDescriptor => ({
+    label: shader,
+    layout: layoutOf(inputs.length).pipeline,
+    compute: { module: moduleOf(shader), entryPoint: 'main', constants },
+  });
+
+  return {
+    get: (dispatch) => remembered(pipelines, keyOf(dispatch), () => device.createComputePipeline(descriptor(dispatch))),
+
+    async load(dispatches) {
+      const missing = new Map<string, Dispatch>();
+      for (const dispatch of dispatches) {
+        const key = keyOf(dispatch);
+        if (!pipelines.has(key)) missing.set(key, dispatch);
+      }
+      await Promise.all(
+        Array.from(missing, async ([key, dispatch]) => {
+          pipelines.set(key, await device.createComputePipelineAsync(descriptor(dispatch)));
+        }),
+      );
+    },
+
+    bind({ shader, inputs, output }, buffers, uniforms) {
+      if (inputs.includes(output)) throw new Error(`webgpu: ${shader} cannot write to a slot that it reads`);
+      const storage = [...inputs, output].map((slot) => (slot ? buffers.at(slot) : buffers.dummy));
+      return device.createBindGroup({
+        layout: layoutOf(inputs.length).group,
+        entries: [
+          { binding: 0, resource: { buffer: uniforms, size: UNIFORM_STRIDE } },
+          ...storage.map((buffer, k) => ({ binding: k + 1, resource: { buffer } })),
+        ],
+      });
+    },
+  };
+}
+
+/** A buffer for the uniforms of `count` dispatches. */
+export const createUniformBuffer = (device: GPUDevice, count: number): GPUBuffer =>
+  device.createBuffer({
+    size: UNIFORM_STRIDE * Math.max(1, count),
+    usage: BUFFER_USAGE.uniform | BUFFER_USAGE.copyDestination,
+  });
+
+const keyOf = ({ shader, constants = {} }: Dispatch): string =>
+  `${shader} ${Object.entries(constants).flat().join(' ')}`;
+
+function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const value = make();
+  map.set(key, value);
+  return value;
+}

@@ -1,0 +1,74 @@
+import type { Program } from '../backend';
+import type { Slot } from '../kernel';
+import type { Buffers } from './buffers';
+import type { Commands } from './commands';
+import type { OpenDevice } from './device';
+import { type Dispatch, foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
+import { createUniformBuffer, type Pipelines } from './pipelines';
+
+interface Backstage {
+  open: OpenDevice;
+  buffers: Buffers;
+  commands: Commands;
+  pipelines: Pipelines;
+}
+
+/** One dispatch with everything that WebGPU wants to be told, made once. */
+interface Step {
+  pipeline: GPUComputePipeline;
+  group: GPUBindGroup;
+  offset: Uint32Array;
+  columns: number;
+  rows: number;
+}
+
+/** Compiles, binds and writes the uniforms once; run() only encodes. */
+export async function prepareProgram(
+  dispatches: readonly Dispatch[],
+  { open, buffers, commands, pipelines }: Backstage,
+): Promise<Program> {
+  const { device } = open;
+  await open.settle(pipelines.load(dispatches));
+
+  const limit = device.limits.maxComputeWorkgroupsPerDimension;
+  const uniformBytes = new ArrayBuffer(UNIFORM_STRIDE * dispatches.length);
+  const uniforms = createUniformBuffer(device, dispatches.length);
+  const steps = dispatches.map((dispatch, k): Step => {
+    writeUniforms(dispatch, uniformBytes, UNIFORM_STRIDE * k);
+    const [columns, rows] = foldWorkgroups(dispatch.workgroups, limit);
+    return {
+      pipeline: pipelines.get(dispatch),
+      group: pipelines.bind(dispatch, buffers, uniforms),
+      offset: Uint32Array.of(UNIFORM_STRIDE * k),
+      columns,
+      rows,
+    };
+  });
+  device.queue.writeBuffer(uniforms, 0, uniformBytes);
+
+  const slots = new Set<Slot>();
+  for (const { inputs, output } of dispatches) for (const slot of [...inputs, output]) if (slot) slots.add(slot);
+  let freed = false;
+
+  return {
+    run() {
+      if (freed) throw new Error('webgpu: a program was run after it was freed');
+      open.assertAlive();
+      // A slot freed meanwhile would hand its buffer, bound here, to somebody else.
+      for (const slot of slots) buffers.at(slot);
+      const pass = commands.pass(steps.length);
+      for (const { pipeline, group, offset, columns, rows } of steps) {
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, group, offset, 0, 1);
+        pass.dispatchWorkgroups(columns, rows);
+      }
+      commands.flushIfFull();
+    },
+    free() {
+      if (freed) return;
+      freed = true;
+      commands.flush();
+      uniforms.destroy();
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import type { ChannelWindowSizes } from '../kernel';
+import { workgroupsFor } from './dispatch';
+
+/** What the shaders that slide a window over single channels are told: the fields of `Window` in prelude.wgsl. */
+export const windowIntegers = (sizes: ChannelWindowSizes): number[] => [
+  sizes.batch,
+  sizes.height,
+  sizes.width,
+  sizes.channels,
+  sizes.outHeight,
+  sizes.outWidth,
+  sizes.filterHeight,
+  sizes.filterWidth,
+  sizes.strideY,
+  sizes.strideX,
+  sizes.top,
+  sizes.left,
+];
+
+/** One thread an output number. */
+export const windowWorkgroups = ({ batch, outHeight, outWidth, channels }: ChannelWindowSizes): number =>
+  workgroupsFor(batch * outHeight * outWidth * channels);
