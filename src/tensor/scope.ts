@@ -50,3 +50,14 @@ export function scope(): Scope {
 }
 
 export const enterScope = (tensor: Disposable): void => void innermost?.members.add(tensor);
+
+/** Makes tensors that no open scope will free: parameters, and what a plan owns. */
+export function unscoped<T>(make: () => T): T {
+  const outer = innermost;
+  innermost = undefined;
+  try {
+    return make();
+  } finally {
+    innermost = outer;
+  }
+}

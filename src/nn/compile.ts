@@ -1,0 +1,156 @@
+import type { Backend, Program } from '../kernels/backend';
+import { inputSlots, type KernelCall, type Slot } from '../kernels/kernel';
+import { scope, unscoped } from '../tensor/scope';
+import { formatShape, type Shape, ShapeError } from '../tensor/shape';
+import { Tensor } from '../tensor/tensor';
+import { TracingBackend } from '../tensor/trace';
+import { fuse } from './fuse';
+
+/** A network as a function of its input, made of operations on tensors. */
+export type Forward = (input: Tensor) => readonly Tensor[];
+
+/**
+ * A network made ready for one input shape: norms folded into weights, epilogues fused, buffers shared by
+ * liveness, modules or pipelines compiled, slots bound. Each run writes the same output tensors anew.
+ */
+export class Plan {
+  readonly calls: readonly KernelCall[];
+  /** Where `run` copies its input; a kernel may also have written here before `run()` is called without one. */
+  readonly input: Tensor;
+  readonly outputs: readonly Tensor[];
+  readonly #program: Program;
+  readonly #owned: readonly Slot[];
+
+  constructor(
+    calls: readonly KernelCall[],
+    input: Tensor,
+    outputs: readonly Tensor[],
+    program: Program,
+    owned: readonly Slot[],
+  ) {
+    this.calls = calls;
+    this.input = input;
+    this.outputs = outputs;
+    this.#program = program;
+    this.#owned = owned;
+  }
+
+  /**
+   * @param input of the shape the plan was made for; its numbers are copied
+   * @returns the plan's own outputs: read or copy them before the next run, do not dispose of them
+   */
+  run(input?: Tensor): readonly Tensor[] {
+    if (input) {
+      if (formatShape(input.shape) !== formatShape(this.input.shape))
+        throw new ShapeError(`plan: made for input ${formatShape(this.input.shape)}, got ${formatShape(input.shape)}`);
+      this.input.backend.copy(input.slot, this.input.slot, { length: input.size });
+    }
+    this.#program.run();
+    return this.outputs;
+  }
+
+  /** Frees everything but the network's own parameters. */
+  dispose(): void {
+    this.#program.free();
+    for (const slot of this.#owned) this.input.backend.free(slot);
+    this.input.dispose();
+    for (const output of this.outputs) output.dispose();
+  }
+}
+
+/**
+ * Traces a network once and makes a plan of it.
+ *
+ * @param backend where the network's parameters are and where the plan will run
+ * @param inputShape batch included
+ */
+export async function compile(backend: Backend, forward: Forward, inputShape: Shape): Promise<Plan> {
+  const tracing = new TracingBackend(backend);
+  const traced = (() => {
+    using _ = scope();
+    const input = Tensor.empty(tracing, inputShape, 'compile');
+    const outputs = forward(input);
+    return { input: input.slot, outputs: outputs.map(({ slot, shape }) => ({ slot, shape })) };
+  })();
+  const { calls, made } = await fuse(backend, {
+    calls: tracing.calls,
+    input: traced.input,
+    outputs: traced.outputs.map(({ slot }) => slot),
+  });
+
+  const input = unscoped(() => Tensor.empty(backend, inputShape, 'plan input'));
+  const outputs = unscoped(() => traced.outputs.map(({ shape }) => Tensor.empty(backend, shape, 'plan output')));
+  const places = new Map<Slot, Slot>([[traced.input, input.slot]]);
+  traced.outputs.forEach(({ slot }, i) => {
+    if (places.has(slot)) throw new Error('compile: a network gave its input, or one tensor twice, as output');
+    places.set(slot, outputs[i].slot);
+  });
+
+  const owned: Slot[] = [];
+  const constants = new Set<Slot>();
+  const written = new Set(calls.map((call) => call.outputs.output));
+  for (const slot of new Set(calls.flatMap(inputSlots))) {
+    if (places.has(slot) || written.has(slot)) continue;
+    const values = made.get(slot);
+    if (values) {
+      const constant = backend.allocate(values.length);
+      backend.write(constant, values);
+      places.set(slot, constant);
+      owned.push(constant);
+      constants.add(constant);
+    } else constants.add(slot);
+  }
+  owned.push(...placeByLiveness(backend, calls, places));
+
+  const placed = calls.map((call) => rebind(call, (slot) => places.get(slot) ?? slot));
+  const program = await backend.prepare(placed, constants);
+  return new Plan(placed, input, outputs, program, owned);
+}
+
+/**
+ * Gives each slot that is written and not yet placed a place in memory, such that slots share a place where
+ * the last reader of one comes before the writer of the other. A call's output never shares with its inputs.
+ * @returns the slots it allocated
+ */
+function placeByLiveness(backend: Backend, calls: readonly KernelCall[], places: Map<Slot, Slot>): Slot[] {
+  const lastRead = new Map<Slot, number>();
+  calls.forEach((call, time) => {
+    for (const slot of inputSlots(call)) lastRead.set(slot, time);
+  });
+
+  const homes: { length: number; tenants: Slot[]; freeFrom: number }[] = [];
+  calls.forEach((call, time) => {
+    const { output } = call.outputs;
+    if (places.has(output)) return;
+    // The smallest free home that is large enough; else the largest, which grows.
+    const free = homes.filter((home) => home.freeFrom < time).sort((a, b) => a.length - b.length);
+    let home = free.find(({ length }) => length >= output.length) ?? free.at(-1);
+    if (!home) {
+      home = { length: 0, tenants: [], freeFrom: 0 };
+      homes.push(home);
+    }
+    home.length = Math.max(home.length, output.length);
+    home.tenants.push(output);
+    home.freeFrom = lastRead.get(output) ?? time;
+  });
+  return homes.map(({ length, tenants }) => {
+    const place = backend.allocate(length);
+    for (const slot of tenants) places.set(slot, place);
+    return place;
+  });
+}
+
+/** The same call on other slots. */
+function rebind(call: KernelCall, place: (slot: Slot) => Slot): KernelCall {
+  const rebindAll = (slots: object) =>
+    Object.fromEntries(
+      Object.entries<Slot | readonly Slot[] | undefined>({ ...slots }).map(([role, slot]) => [
+        role,
+        Array.isArray(slot) ? slot.map(place) : slot && 'length' in slot ? place(slot) : undefined,
+      ]),
+    );
+  return Object.assign({}, call, {
+    inputs: Object.assign({}, call.inputs, rebindAll(call.inputs)),
+    outputs: Object.assign({}, call.outputs, rebindAll(call.outputs)),
+  });
+}

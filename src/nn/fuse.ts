@@ -1,0 +1,156 @@
+import type { Backend } from '../kernels/backend';
+import { inputSlots, isLinear, type KernelCall, LINEAR, type Slot } from '../kernels/kernel';
+
+/** Calls in which every slot is written once. Slots that no call writes are constants, `input` excepted. */
+export interface Trace {
+  calls: readonly KernelCall[];
+  input: Slot;
+  outputs: readonly Slot[];
+}
+
+/** The calls after fusion, and the values of the constants that were made for them. */
+export interface FusedTrace {
+  calls: KernelCall[];
+  made: Map<Slot, Float64Array>;
+}
+
+type WeightedCall = KernelCall<'conv2d' | 'depthwiseConv2d' | 'matmul'>;
+const isWeighted = (call: KernelCall): call is WeightedCall =>
+  call.kernel === 'conv2d' || call.kernel === 'depthwiseConv2d' || call.kernel === 'matmul';
+
+const hasActivation = (call: KernelCall): call is WeightedCall | KernelCall<'add' | 'scaleShift'> =>
+  isWeighted(call) || call.kernel === 'add' || call.kernel === 'scaleShift';
+
+const residualOf = (call: KernelCall) => (call.kernel === 'conv2d' ? call.inputs.residual : undefined);
+
+/**
+ * Makes fewer calls that compute the same numbers, out of the trace's own call objects. A norm, or any scale and shift by constants, that follows a
+ * convolution or dense layer becomes part of its weights and bias:
+ *   (sum of x * K[...,o] + b[o]) * scale[o] + shift[o] = sum of x * (K[...,o] * scale[o]) + (b[o] * scale[o] + shift[o]);
+ * a residual add becomes the convolution's residual operand, and an activation part of the call before it.
+ */
+export async function fuse(backend: Backend, { calls, input, outputs }: Trace): Promise<FusedTrace> {
+  const written = new Set(calls.map((call) => call.outputs.output));
+  const isConstant = (slot: Slot) => slot !== input && !written.has(slot);
+
+  const readers = new Map<Slot, number>();
+  for (const slot of [...calls.flatMap(inputSlots), ...outputs]) readers.set(slot, (readers.get(slot) ?? 0) + 1);
+
+  const fused: KernelCall[] = [];
+  const made = new Map<Slot, Float64Array>();
+  const valuesOf = async (slot: Slot) => made.get(slot) ?? Float64Array.from(await backend.read(slot));
+  const make = (values: Float64Array): Slot => {
+    const slot = { length: values.length };
+    made.set(slot, values);
+    return slot;
+  };
+
+  /** The place in `fused` of the call that wrote the slot, if nobody else reads it and its activation is linear. */
+  const mergeable = (slot: Slot): number => {
+    if (readers.get(slot) !== 1) return -1;
+    return fused.findIndex(
+      (call) => call.outputs.output === slot && hasActivation(call) && isLinear(call.attributes.activation),
+    );
+  };
+
+  /** Scale and shift per channel, where the call is nothing more than that, by constants. */
+  async function asScaleShift(
+    call: KernelCall,
+  ): Promise<{ source: Slot; scale: Float64Array; shift: Float64Array } | undefined> {
+    if (call.kernel === 'batchNorm') {
+      const { input: source, mean, variance, gamma, beta } = call.inputs;
+      if (![mean, variance, gamma, beta].every(isConstant)) return undefined;
+      const [m, v, g, b] = await Promise.all([mean, variance, gamma, beta].map(valuesOf));
+      const scale = g.map((value, c) => value / Math.sqrt(v[c] + call.attributes.epsilon));
+      return { source, scale, shift: b.map((value, c) => value - m[c] * scale[c]) };
+    }
+    if (call.kernel === 'scaleShift') {
+      const { input: source, scale, shift } = call.inputs;
+      if (!isConstant(scale) || !isConstant(shift)) return undefined;
+      return { source, scale: await valuesOf(scale), shift: await valuesOf(shift) };
+    }
+    if (call.kernel === 'multiply' || call.kernel === 'add') {
+      const { left: source, right } = call.inputs;
+      if (!isConstant(right) || call.attributes.rightLength === call.attributes.length) return undefined;
+      const vector = await valuesOf(right);
+      return call.kernel === 'multiply'
+        ? { source, scale: vector, shift: vector.map(() => 0) }
+        : { source, scale: vector.map(() => 1), shift: vector };
+    }
+    return undefined;
+  }
+
+  async function foldIntoWeights(call: KernelCall): Promise<boolean> {
+    const affine = await asScaleShift(call);
+    if (!affine) return false;
+    const { source, scale, shift } = affine;
+    const place = mergeable(source);
+    const before = fused[place];
+    if (!before || !isWeighted(before) || residualOf(before)) return false;
+    const weights = before.kernel === 'matmul' ? before.inputs.right : before.inputs.filter;
+    if (!isConstant(weights)) return false;
+    if (before.inputs.bias && !isConstant(before.inputs.bias)) return false;
+
+    const old = await valuesOf(weights);
+    const oldBias = before.inputs.bias && (await valuesOf(before.inputs.bias));
+    if (old.length % scale.length !== 0) return false;
+    const scaled = make(old.map((weight, i) => weight * scale[i % scale.length]));
+    const bias = make(shift.map((value, o) => (oldBias ? oldBias[o] * scale[o] : 0) + value));
+    if (before.kernel === 'matmul') before.inputs.right = scaled;
+    else before.inputs.filter = scaled;
+    before.inputs.bias = bias;
+    before.outputs.output = call.outputs.output;
+    if (hasActivation(call)) before.attributes.activation = call.attributes.activation;
+    return true;
+  }
+
+  function foldResidual(call: KernelCall): boolean {
+    if (call.kernel !== 'add' || call.attributes.rightLength !== call.attributes.length) return false;
+    const { left, right } = call.inputs;
+    for (const [branch, residual] of [
+      [right, left],
+      [left, right],
+    ]) {
+      const place = mergeable(branch);
+      const before = fused[place];
+      if (before?.kernel !== 'conv2d' || before.inputs.residual || branch === residual) continue;
+      // The convolution moves to where the sum was: the other operand is ready there.
+      fused.splice(place, 1);
+      before.inputs.residual = residual;
+      before.outputs.output = call.outputs.output;
+      before.attributes.activation = call.attributes.activation;
+      fused.push(before);
+      return true;
+    }
+    return false;
+  }
+
+  function foldActivation(call: KernelCall): boolean {
+    if (call.kernel !== 'activation') return false;
+    const place = mergeable(call.inputs.input);
+    const before = fused[place];
+    if (!before || !hasActivation(before)) return false;
+    before.outputs.output = call.outputs.output;
+    before.attributes.activation = call.attributes.activation;
+    return true;
+  }
+
+  /** A norm that no convolution precedes: its four vectors become two, and an activation can join it. */
+  async function asOneScaleShift(call: KernelCall<'batchNorm'>): Promise<KernelCall> {
+    const affine = await asScaleShift(call);
+    if (!affine) return call;
+    const { length, channels } = call.attributes;
+    return {
+      kernel: 'scaleShift',
+      inputs: { input: affine.source, scale: make(affine.scale), shift: make(affine.shift) },
+      outputs: call.outputs,
+      attributes: { length, channels, activation: LINEAR },
+    };
+  }
+
+  for (const call of calls) {
+    if ((await foldIntoWeights(call)) || foldResidual(call) || foldActivation(call)) continue;
+    fused.push(call.kernel === 'batchNorm' ? await asOneScaleShift(call) : call);
+  }
+  return { calls: fused, made };
+}

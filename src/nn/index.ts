@@ -1,0 +1,2 @@
+export { compile, type Forward, Plan } from './compile';
+export { Parameters } from './parameters';

@@ -1,0 +1,47 @@
+import { platform } from '#platform';
+import type { Backend, DeviceName } from '../kernels/backend';
+import { openReference } from '../kernels/reference/backend';
+
+export type Device = DeviceName | 'auto';
+
+export interface OpenDeviceOptions {
+  /** Threads of the wasm backend; by default one for each core (browsers: where shared memory is allowed). */
+  threads?: number;
+  /** A WebGPU device of the caller's, which `close()` will leave alone. */
+  gpuDevice?: GPUDevice;
+}
+
+/** A backend, and one sentence on why it is this one. */
+export interface OpenedDevice {
+  backend: Backend;
+  reason: string;
+}
+
+/**
+ * Opens a backend. 'auto' takes webgpu where there is a real GPU, else wasm: a GPU in software (SwiftShader,
+ * llvmpipe, WARP) is slower than wasm, so it is taken only when asked for by name.
+ *
+ * @throws Error that says why when 'webgpu' is asked for and there is no adapter
+ */
+export async function openDevice(device: Device = 'auto', options: OpenDeviceOptions = {}): Promise<OpenedDevice> {
+  if (device === 'reference') return { backend: openReference(), reason: 'asked for' };
+  if (device === 'wasm') return { backend: await wasm(options), reason: 'asked for' };
+  if (device === 'webgpu') return { backend: await webgpu(options, true), reason: 'asked for' };
+  if (device !== 'auto') throw new Error(`there is no device "${device}"; choose reference, wasm, webgpu or auto`);
+  try {
+    return { backend: await webgpu(options, false), reason: 'a GPU was found' };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { backend: await wasm(options), reason: `no GPU: ${why}` };
+  }
+}
+
+async function wasm({ threads }: OpenDeviceOptions): Promise<Backend> {
+  const { openWasm } = await import('../kernels/wasm/backend');
+  return openWasm({ threads: threads ?? platform.hardwareThreads });
+}
+
+async function webgpu({ gpuDevice }: OpenDeviceOptions, allowSoftware: boolean): Promise<Backend> {
+  const { openWebgpu } = await import('../kernels/webgpu/backend');
+  return openWebgpu(gpuDevice ? { device: gpuDevice } : { allowSoftware });
+}

@@ -1,0 +1,146 @@
+import { formatShape, type Shape, sizeOf } from './shape';
+
+/** Values on the host, as files hold them. */
+export interface NamedValues {
+  shape: Shape;
+  values: Float32Array;
+}
+
+export interface Safetensors {
+  tensors: Map<string, NamedValues>;
+  metadata: Record<string, string>;
+}
+
+interface HeaderEntry {
+  dtype: string;
+  shape: number[];
+  data_offsets: [number, number];
+}
+
+const MAXIMUM_HEADER = 100_000_000;
+const BYTES_OF: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
+
+/**
+ * Reads a safetensors file (huggingface/safetensors, format of 2022): F32, F64, F16 and BF16, the last three
+ * converted to float32.
+ *
+ * @param name for errors: the file
+ * @throws Error in one sentence when the file is cut short or is no safetensors
+ */
+export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safetensors {
+  const fail = (why: string): never => {
+    throw new Error(`${name}: ${why}`);
+  };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 8) fail('is too short to be a safetensors file');
+  const headerLength = Number(view.getBigUint64(0, true));
+  if (headerLength > MAXIMUM_HEADER) fail('is no safetensors file (its header would be too long)');
+  const start = 8 + headerLength;
+  if (start > bytes.length) fail('is cut short inside its header, or is no safetensors file');
+
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, start)));
+  } catch {
+    fail('is no safetensors file (its header is not JSON)');
+  }
+  if (!isRecord(header)) return fail('is no safetensors file (its header is not an object)');
+
+  const metadata: Record<string, string> = {};
+  const tensors = new Map<string, NamedValues>();
+  for (const [key, entry] of Object.entries(header)) {
+    if (key === '__metadata__') {
+      if (isRecord(entry)) for (const [field, value] of Object.entries(entry)) metadata[field] = String(value);
+      continue;
+    }
+    if (!isEntry(entry)) return fail(`tensor ${key} has a malformed header`);
+    const { dtype, shape, data_offsets: offsets } = entry;
+    const [from, to] = offsets;
+    const size = sizeOf(shape);
+    const width = BYTES_OF[dtype];
+    if (!width) fail(`tensor ${key} has type ${dtype}; F32, F64, F16 and BF16 can be read`);
+    if (to - from !== size * width) fail(`tensor ${key} ${formatShape(shape)} does not fill its ${to - from} bytes`);
+    if (start + to > bytes.length) fail(`is cut short: tensor ${key} ends at byte ${start + to} of ${bytes.length}`);
+    tensors.set(key, { shape, values: toFloat32(view, start + from, size, dtype) });
+  }
+  return { tensors, metadata };
+}
+
+/** Writes float32 tensors; names are sorted, so that the same tensors always give the same bytes. */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, NamedValues>,
+  metadata: Record<string, string> = {},
+): Uint8Array {
+  const names = [...tensors.keys()].sort();
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  let offset = 0;
+  for (const name of names) {
+    const { shape, values } = lookup(tensors, name);
+    if (values.length !== sizeOf(shape))
+      throw new Error(`safetensors: tensor ${name} ${formatShape(shape)} has ${values.length} values`);
+    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + 4 * values.length] };
+    offset += 4 * values.length;
+  }
+  const encoded = new TextEncoder().encode(JSON.stringify(header));
+  const headerLength = Math.ceil(encoded.length / 8) * 8; // padded with spaces, so that the numbers are aligned
+  const bytes = new Uint8Array(8 + headerLength + offset).fill(0x20, 8 + encoded.length, 8 + headerLength);
+  const view = new DataView(bytes.buffer);
+  view.setBigUint64(0, BigInt(headerLength), true);
+  bytes.set(encoded, 8);
+  let at = 8 + headerLength;
+  for (const name of names)
+    for (const value of lookup(tensors, name).values) {
+      view.setFloat32(at, value, true);
+      at += 4;
+    }
+  return bytes;
+}
+
+function lookup(tensors: ReadonlyMap<string, NamedValues>, name: string): NamedValues {
+  const found = tensors.get(name);
+  if (!found) throw new Error(`safetensors: there is no tensor ${name}`);
+  return found;
+}
+
+function toFloat32(view: DataView, start: number, size: number, dtype: string): Float32Array {
+  const values = new Float32Array(size);
+  const read: (i: number) => number =
+    dtype === 'F32'
+      ? (i) => view.getFloat32(start + 4 * i, true)
+      : dtype === 'F64'
+        ? (i) => view.getFloat64(start + 8 * i, true)
+        : dtype === 'F16'
+          ? (i) => halfToNumber(view.getUint16(start + 2 * i, true))
+          : (i) => bfloatToNumber(view.getUint16(start + 2 * i, true));
+  for (let i = 0; i < size; i++) values[i] = read(i);
+  return values;
+}
+
+/** IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits. */
+export function halfToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** bfloat16: the upper half of a float32. */
+function bfloatToNumber(bits: number): number {
+  return new Float32Array(new Uint32Array([bits << 16]).buffer)[0];
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isCounts = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
+
+const isEntry = (value: unknown): value is HeaderEntry =>
+  isRecord(value) &&
+  typeof value.dtype === 'string' &&
+  isCounts(value.shape) &&
+  isCounts(value.data_offsets) &&
+  value.data_offsets.length === 2 &&
+  value.data_offsets[0] <= value.data_offsets[1];
