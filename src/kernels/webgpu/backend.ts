@@ -1,9 +1,9 @@
-import type { Backend, CopyRange } from '../backend';
+import type { Backend, CopyRange, Program } from '../backend';
 import type { KernelCall, Slot } from '../kernel';
 import { createBuffers, MAP_MODE_READ } from './buffers';
 import { createCommands } from './commands';
 import { openDevice } from './device';
-import { foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
+import { type Dispatch, foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
 import { dispatchesOf } from './kernels';
 import { createPipelines, createUniformBuffer } from './pipelines';
 import { prepareProgram } from './program';
@@ -20,6 +20,8 @@ export interface WebgpuBackend extends Backend {
   readonly device: GPUDevice;
   /** Whether the "GPU" is a driver that computes on the CPU (SwiftShader, llvmpipe, WARP). */
   readonly isSoftware: boolean;
+  /** A program of dispatches that the caller has chosen: to compare tiles and shaders. */
+  prepareDispatches(dispatches: readonly Dispatch[]): Promise<Program>;
 }
 
 /** Uniforms of the calls that are not part of a program, kept until they are submitted. */
@@ -43,6 +45,9 @@ export async function openWebgpu({
   const buffers = createBuffers(device, commands.flush);
   const pipelines = createPipelines(device);
   const workgroupLimit = device.limits.maxComputeWorkgroupsPerDimension;
+
+  const prepareDispatches = (dispatches: readonly Dispatch[]) =>
+    prepareProgram(dispatches, { open, buffers, commands, pipelines });
 
   return {
     name: 'webgpu',
@@ -103,10 +108,8 @@ export async function openWebgpu({
       commands.flushIfFull();
     },
 
-    prepare(calls) {
-      open.assertAlive();
-      return prepareProgram(calls.flatMap(dispatchesOf), { open, buffers, commands, pipelines });
-    },
+    prepare: (calls) => prepareDispatches(calls.flatMap(dispatchesOf)),
+    prepareDispatches,
 
     async close() {
       buffers.close();

@@ -62,8 +62,9 @@ function watch(device: GPUDevice, info: GPUAdapterInfo, gpu: GPU | undefined): O
     return loss;
   });
   // Errors of the device arrive here and not where they were made: out of memory, or a mistake of ours.
-  const onError = ({ error }: GPUUncapturedErrorEvent) => {
-    failure ??= new Error(`webgpu: the device reported an error: ${error.message}`);
+  const onError = (event: GPUUncapturedErrorEvent) => {
+    event.preventDefault(); // not printed as well: the next read throws it
+    failure ??= new Error(`webgpu: the device reported an error: ${event.error.message}`);
   };
   device.addEventListener('uncapturederror', onError);
 

@@ -28,6 +28,7 @@ export async function prepareProgram(
   { open, buffers, commands, pipelines }: Backstage,
 ): Promise<Program> {
   const { device } = open;
+  open.assertAlive();
   await open.settle(pipelines.load(dispatches));
 
   const limit = device.limits.maxComputeWorkgroupsPerDimension;

@@ -43,5 +43,7 @@ const sources = {
 
 export type ShaderName = keyof typeof sources;
 
+export const SHADER_NAMES = Object.keys(sources).filter((name): name is ShaderName => name in sources);
+
 /** The text of a shader, after the few functions that all of them share. */
 export const shaderSource = (shader: ShaderName): string => `${prelude}\n${sources[shader]}`;

@@ -1,0 +1,31 @@
+import { platform } from '#platform';
+import { openWebgpu, type WebgpuBackend } from '../../src/kernels/webgpu/backend';
+
+let told = false;
+
+function skip(why: string): undefined {
+  if (!told) console.log(`\nSKIPPED tests of the WebGPU backend: ${why}`);
+  told = true;
+  return undefined;
+}
+
+/** A backend of the test's own, or undefined (and a line that the runner counts) where there is no adapter. */
+export async function openTestGpu(): Promise<WebgpuBackend | undefined> {
+  try {
+    return await openWebgpu({ allowSoftware: true });
+  } catch (error) {
+    return skip(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** A device that the test owns, as a program that uses WebGPU for other things would have. */
+export async function requestTestDevice(): Promise<GPUDevice | undefined> {
+  const { gpu, reason } = await platform.gpu();
+  if (!gpu) return skip(reason);
+  held = gpu;
+  const adapter = await gpu.requestAdapter();
+  return adapter ? adapter.requestDevice() : skip('no adapter');
+}
+
+/** Dawn in Node ends with the object it came from. */
+export let held: GPU | undefined;

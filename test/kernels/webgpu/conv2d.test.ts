@@ -1,0 +1,82 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Backend } from '../../../src/kernels/backend';
+import type { Conv2dSizes, KernelCall } from '../../../src/kernels/kernel';
+import { openReference } from '../../../src/kernels/reference/backend';
+import { chooseTile, TILES, tiledConv2d } from '../../../src/kernels/webgpu/conv2d';
+import { random } from '../../../src/tensor/random';
+import { openTestGpu } from '../../helpers/gpu';
+
+const test = suite('conv2d on WebGPU');
+
+test('large outputs get large tiles, small ones keep the card busy', () => {
+  assert.is(chooseTile(1, 1), TILES[2]);
+  assert.is(chooseTile(1, 512), TILES[2]);
+  assert.is(chooseTile(5184, 32), TILES[1]);
+  assert.is(chooseTile(32 * 72 * 72, 64), TILES[0]);
+  assert.is(chooseTile(1_000_000, 8), TILES[2], 'no tile wider than the output');
+});
+
+/** Two images of 6x7 under a 3x3 filter: 84 positions, so that every tile has a last one that is not full. */
+const sizes = (inChannels: number, outChannels: number): Conv2dSizes => ({
+  batch: 2,
+  height: 6,
+  width: 7,
+  outHeight: 6,
+  outWidth: 7,
+  filterHeight: 3,
+  filterWidth: 3,
+  strideY: 1,
+  strideX: 1,
+  top: 1,
+  left: 1,
+  inChannels,
+  outChannels,
+});
+
+/** The same call, with the same numbers, on any backend. */
+function makeCall(backend: Backend, attributes: Conv2dSizes): KernelCall<'conv2d'> {
+  const generator = random(3);
+  const filled = (length: number) => {
+    const slot = backend.allocate(length);
+    backend.write(
+      slot,
+      Float32Array.from({ length }, () => generator.normal()),
+    );
+    return slot;
+  };
+  const { batch, height, width, inChannels, outChannels } = attributes;
+  return {
+    kernel: 'conv2d',
+    inputs: {
+      input: filled(batch * height * width * inChannels),
+      filter: filled(9 * inChannels * outChannels),
+      bias: filled(outChannels),
+      residual: filled(batch * height * width * outChannels),
+    },
+    outputs: { output: filled(batch * height * width * outChannels) },
+    attributes: { ...attributes, activation: { slope: 0.5, ceiling: 20 } },
+  };
+}
+
+test('every tile computes the sum, with vectors and with single channels', async () => {
+  const backend = await openTestGpu();
+  if (!backend) return;
+  const reference = openReference();
+  for (const attributes of [sizes(8, 68), sizes(3, 67)]) {
+    const expectedCall = makeCall(reference, attributes);
+    reference.run(expectedCall);
+    const expected = await reference.read(expectedCall.outputs.output);
+    for (const tile of TILES) {
+      const call = makeCall(backend, attributes);
+      const program = await backend.prepareDispatches([tiledConv2d(call, tile)]);
+      program.run();
+      const actual = await backend.read(call.outputs.output);
+      const worst = Math.max(...Array.from(actual, (value, i) => Math.abs(value - expected[i])));
+      assert.ok(worst < 1e-5 * 20, `${tile.rows}x${tile.columns}, ${attributes.inChannels} channels: off by ${worst}`);
+    }
+  }
+  await backend.close();
+});
+
+test.run();

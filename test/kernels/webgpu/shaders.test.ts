@@ -1,0 +1,29 @@
+import { readdirSync } from 'node:fs';
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { SHADER_NAMES, shaderSource } from '../../../src/kernels/webgpu/shaders';
+import { openTestGpu } from '../../helpers/gpu';
+
+const test = suite('WGSL');
+
+test('every file is in use, under the name of its kernel', () => {
+  const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const files = readdirSync('shaders').filter((file) => file !== 'prelude.wgsl');
+  assert.equal(files.sort(), SHADER_NAMES.map((name) => `${kebab(name)}.wgsl`).sort());
+});
+
+test('every shader compiles without a message', async () => {
+  const backend = await openTestGpu();
+  if (!backend) return;
+  for (const name of SHADER_NAMES) {
+    const module = backend.device.createShaderModule({ code: shaderSource(name) });
+    const { messages } = await module.getCompilationInfo();
+    assert.equal(
+      messages.map(({ lineNum, message }) => `${name}:${lineNum}: ${message}`),
+      [],
+    );
+  }
+  await backend.close();
+});
+
+test.run();
