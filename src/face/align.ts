@@ -1,0 +1,105 @@
+/** A point in pixels; pixel centres are whole numbers. */
+export type Point = [x: number, y: number];
+
+/** x' = a*x + b*y + c, y' = d*x + e*y + f, in this order. */
+export type Affine = [a: number, b: number, c: number, d: number, e: number, f: number];
+
+/** Where a face's points belong in an aligned chip, and which of the 68 landmarks they are the mean of. */
+export interface Template {
+  side: number;
+  points: readonly Point[];
+  landmarks: readonly (readonly number[])[];
+}
+
+/** dlib's five-point template at 150x150, padding 0.25: what its face ResNet was trained on. */
+export const DLIB_TEMPLATE: Template = {
+  side: 150,
+  points: [
+    [37.06, 46.37],
+    [58.41, 47.91],
+    [89.61, 47.9],
+    [110.96, 46.35],
+    [74.01, 87.78],
+  ],
+  landmarks: [[36], [39], [42], [45], [33]], // corners of the eyes from left to right, base of the nose
+};
+
+/** ArcFace's five-point template at 112x112 (Deng et al. 2019; InsightFace). */
+export const ARCFACE_TEMPLATE: Template = {
+  side: 112,
+  points: [
+    [38.2946, 51.6963],
+    [73.5318, 51.5014],
+    [56.0252, 71.7366],
+    [41.5493, 92.3655],
+    [70.7299, 92.2041],
+  ],
+  landmarks: [[36, 37, 38, 39, 40, 41], [42, 43, 44, 45, 46, 47], [30], [48], [54]], // eyes, tip of the nose, mouth corners
+};
+
+/**
+ * The similarity (rotation, uniform scale, translation; no mirror) that brings `source` closest to `target` in the
+ * sense of least squares: Umeyama 1991, equations 34 to 43, in two dimensions.
+ *
+ * With centred points p (source) and q (target), the rotation by angle t and scale s that minimise
+ * sum |q - s R(t) p|^2 have s cos t = sum(p . q) / sum |p|^2 and s sin t = sum(p x q) / sum |p|^2: in the plane the
+ * singular value decomposition of the covariance reduces to these two sums, and a rank-deficient covariance (all
+ * points on a line) needs no case of its own.
+ *
+ * @param source two or more points, not all the same
+ * @throws Error when the source points coincide
+ */
+export function umeyama(source: readonly Point[], target: readonly Point[]): Affine {
+  const [sx, sy] = centroid(source);
+  const [tx, ty] = centroid(target);
+  let dot = 0;
+  let cross = 0;
+  let squares = 0;
+  source.forEach(([x, y], i) => {
+    const [px, py] = [x - sx, y - sy];
+    const [qx, qy] = [target[i][0] - tx, target[i][1] - ty];
+    dot += px * qx + py * qy;
+    cross += px * qy - py * qx;
+    squares += px * px + py * py;
+  });
+  if (!(squares > 0)) throw new Error('align: the points of the face coincide');
+  const cosine = dot / squares;
+  const sine = cross / squares;
+  return [cosine, -sine, tx - cosine * sx + sine * sy, sine, cosine, ty - sine * sx - cosine * sy];
+}
+
+function centroid(points: readonly Point[]): Point {
+  const sum = points.reduce(([x, y], [px, py]) => [x + px, y + py], [0, 0]);
+  return [sum[0] / points.length, sum[1] / points.length];
+}
+
+/** The map that undoes another. @throws Error when the map flattens the plane */
+export function invert([a, b, c, d, e, f]: Affine): Affine {
+  const determinant = a * e - b * d;
+  if (determinant === 0) throw new Error('align: the transform cannot be undone');
+  return [
+    e / determinant,
+    -b / determinant,
+    (b * f - c * e) / determinant,
+    -d / determinant,
+    a / determinant,
+    (c * d - a * f) / determinant,
+  ];
+}
+
+export const apply = ([a, b, c, d, e, f]: Affine, [x, y]: Point): Point => [a * x + b * y + c, d * x + e * y + f];
+
+/**
+ * The map from a chip's pixels to the photo's, for a face with 68 landmarks.
+ *
+ * @param landmarks 68 points in pixels of the photo
+ */
+export function chipTransform(landmarks: readonly Point[], template: Template): Affine {
+  const source = template.landmarks.map((group) => centroid(group.map((k) => landmarks[k])));
+  return invert(umeyama(source, template.points));
+}
+
+/** The same chip, mirrored left to right. */
+export function mirrored([a, b, c, d, e, f]: Affine, side: number): Affine {
+  return [-a, b, c + a * (side - 1), -d, e, f + d * (side - 1)];
+}

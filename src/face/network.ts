@@ -1,0 +1,70 @@
+import type { Backend, Numbers } from '../kernels/backend';
+import { compile, type Plan } from '../nn/compile';
+import type { Tensor } from '../tensor/tensor';
+import { openPretrained, type PretrainedNetwork } from './pretrained/networks';
+import type { PretrainedName } from './pretrained/weights';
+
+/** Batches that plans are made for, largest first: whatever is left of a large one is done one by one. */
+const BATCHES = [8, 1];
+
+/** A pretrained network on a backend, with a plan for each batch and input size that was asked for. */
+export class Network {
+  readonly #backend: Backend;
+  readonly #pretrained: PretrainedNetwork;
+  readonly #plans = new Map<string, Promise<Plan>>();
+
+  private constructor(backend: Backend, pretrained: PretrainedNetwork) {
+    this.#backend = backend;
+    this.#pretrained = pretrained;
+  }
+
+  static async open(backend: Backend, name: PretrainedName, directory?: URL): Promise<Network> {
+    return new Network(backend, await openPretrained(backend, name, directory));
+  }
+
+  /** A weight's numbers, for what is computed on the host. */
+  values = (name: string) => this.#pretrained.weights.values(name).values;
+
+  /**
+   * @param images makes image k, [1, side, side, 3], RGB 0 to 255; it is freed by the caller's scope or by the caller
+   * @returns for each image, the numbers of each of the network's outputs
+   */
+  async run(count: number, side: number, image: (k: number) => Tensor): Promise<Numbers[][]> {
+    const results: Numbers[][] = [];
+    while (results.length < count) {
+      const batch = BATCHES.find((size) => size <= count - results.length) ?? 1;
+      const plan = await this.#plan(batch, side);
+      const size = plan.input.size / batch;
+      for (let k = 0; k < batch; k++) {
+        const one = image(results.length + k);
+        this.#backend.copy(one.slot, plan.input.slot, { length: size, toOffset: k * size });
+      }
+      // Run and ask for the outputs in one go: another caller may use the plan as soon as we wait.
+      const outputs = await Promise.all(plan.run().map((output) => output.data()));
+      for (let k = 0; k < batch; k++)
+        results.push(outputs.map((all) => all.slice((k * all.length) / batch, ((k + 1) * all.length) / batch)));
+    }
+    return results;
+  }
+
+  /** Compiles the plan for one image ahead of its first use. */
+  async prepare(side: number): Promise<void> {
+    await this.#plan(1, side);
+  }
+
+  #plan(batch: number, side: number): Promise<Plan> {
+    const key = `${batch}x${side}`;
+    let plan = this.#plans.get(key);
+    if (!plan) {
+      plan = compile(this.#backend, this.#pretrained.forward, [batch, side, side, 3]);
+      this.#plans.set(key, plan);
+    }
+    return plan;
+  }
+
+  async dispose(): Promise<void> {
+    for (const plan of this.#plans.values()) (await plan).dispose();
+    this.#plans.clear();
+    this.#pretrained.weights.dispose();
+  }
+}

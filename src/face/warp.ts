@@ -1,0 +1,79 @@
+import type { Backend } from '../kernels/backend';
+import { affineWarp } from '../tensor/ops/resample';
+import { Tensor } from '../tensor/tensor';
+import { type Affine, apply, type Point } from './align';
+import type { RawImage } from './image';
+
+/**
+ * Samples a square out of a photo, bilinearly, on a backend. Only the part that is looked at is uploaded, averaged
+ * over whole blocks of pixels where the photo is much finer than the square: four neighbours alone would alias.
+ *
+ * @param toPhoto from a pixel of the square to a pixel of the photo
+ * @param side of the square, in pixels
+ * @returns [1, side, side, 3], RGB 0 to 255; zero outside the photo
+ */
+export function warpPhoto(backend: Backend, photo: RawImage, toPhoto: Affine, side: number): Tensor {
+  const step = Math.sqrt(Math.abs(toPhoto[0] * toPhoto[4] - toPhoto[1] * toPhoto[3]));
+  const block = Math.max(1, Math.round(step));
+
+  const corners = ([[-1, -1], [side, -1], [-1, side], [side, side]] satisfies Point[]).map((corner) => apply(toPhoto, corner));
+  const bound = (axis: 0 | 1, limit: number): [number, number] => {
+    const values = corners.map((corner) => corner[axis]);
+    const first = Math.max(0, Math.floor(Math.min(...values)) - block);
+    const last = Math.min(limit, Math.ceil(Math.max(...values)) + block + 1);
+    return last > first ? [first, last] : [0, 1]; // wholly outside: any pixel will do, none is looked at
+  };
+  const [left, right] = bound(0, photo.width);
+  const [top, bottom] = bound(1, photo.height);
+  const { width, height, values } = averageBlocks(photo, left, top, right - left, bottom - top, block);
+
+  // Block k covers photo pixels left + k*block ... + block - 1, so its centre is at left + k*block + (block - 1) / 2.
+  const shift = (block - 1) / 2;
+  const [a, b, c, d, e, f] = toPhoto;
+  const toRegion = [a, b, c - left - shift, d, e, f - top - shift].map((entry) => entry / block);
+  const region = Tensor.from(backend, values, [1, height, width, 3]);
+  return affineWarp(region, Tensor.from(backend, toRegion, [1, 6]), side, side);
+}
+
+/** Means over block x block pixels of a part of a photo, as RGB; the last blocks may be smaller. */
+function averageBlocks(photo: RawImage, left: number, top: number, width: number, height: number, block: number) {
+  const columns = Math.ceil(width / block);
+  const rows = Math.ceil(height / block);
+  const values = new Float32Array(rows * columns * 3);
+  const { data } = photo;
+  for (let i = 0; i < rows; i++) {
+    const rowsHere = Math.min(block, height - i * block);
+    for (let j = 0; j < columns; j++) {
+      const columnsHere = Math.min(block, width - j * block);
+      let red = 0;
+      let green = 0;
+      let blue = 0;
+      for (let y = 0; y < rowsHere; y++) {
+        let pixel = 4 * ((top + i * block + y) * photo.width + left + j * block);
+        for (let x = 0; x < columnsHere; x++, pixel += 4) {
+          red += data[pixel];
+          green += data[pixel + 1];
+          blue += data[pixel + 2];
+        }
+      }
+      const count = rowsHere * columnsHere;
+      const place = 3 * (i * columns + j);
+      values[place] = red / count;
+      values[place + 1] = green / count;
+      values[place + 2] = blue / count;
+    }
+  }
+  return { width: columns, height: rows, values };
+}
+
+/** The pixels of a [1, side, side, 3] tensor as an image, rounded to bytes. */
+export function toImage(values: ArrayLike<number>, side: number): RawImage {
+  const data = new Uint8ClampedArray(4 * side * side);
+  for (let i = 0; i < side * side; i++) {
+    data[4 * i] = values[3 * i];
+    data[4 * i + 1] = values[3 * i + 1];
+    data[4 * i + 2] = values[3 * i + 2];
+    data[4 * i + 3] = 255;
+  }
+  return { width: side, height: side, data };
+}
