@@ -1,0 +1,201 @@
+import { platform } from '#platform';
+import type { Backend, Program } from '../backend';
+import type { KernelCall, KernelName, Slot } from '../kernel';
+import { activation } from './activation';
+import { add } from './add';
+import { affineWarp } from './affine-warp';
+import { Assembler, f32x4 } from './assembler';
+import { averagePool2d } from './average-pool2d';
+import { batchNorm } from './batch-norm';
+import { concat } from './concat';
+import { conv2d } from './conv2d';
+import { depthwiseConv2d } from './depthwise-conv2d';
+import { globalAveragePool } from './global-average-pool';
+import type { Job, Kernels, Planning } from './job';
+import { l2Normalize } from './l2-normalize';
+import { matmul } from './matmul';
+import { maxPool2d } from './max-pool2d';
+import { Memory } from './memory';
+import { Modules } from './modules';
+import { multiply } from './multiply';
+import { pad } from './pad';
+import { prelu } from './prelu';
+import { resizeBilinear } from './resize-bilinear';
+import { scale } from './scale';
+import { scaleShift } from './scale-shift';
+import { sigmoid } from './sigmoid';
+import { softmax } from './softmax';
+import { grainOf, type ThreadJob, Threads } from './threads';
+
+const kernels: Kernels = {
+  conv2d,
+  depthwiseConv2d,
+  matmul,
+  batchNorm,
+  scaleShift,
+  activation,
+  prelu,
+  sigmoid,
+  scale,
+  add,
+  multiply,
+  maxPool2d,
+  averagePool2d,
+  globalAveragePool,
+  softmax,
+  l2Normalize,
+  pad,
+  concat,
+  resizeBilinear,
+  affineWarp,
+};
+
+const planCall = <K extends KernelName>(call: KernelCall<K> & { kernel: K }, planning: Planning): Job[] =>
+  kernels[call.kernel](call, planning);
+
+/** Beyond this many threads the small layers of a face network gain nothing. */
+const MOST_THREADS = 16;
+
+export interface WasmOptions {
+  /** Threads that compute, the caller included. All cores unless given; 1 needs neither workers nor shared memory. */
+  threads?: number;
+}
+
+export async function openWasm({ threads = platform.hardwareThreads }: WasmOptions = {}): Promise<Backend> {
+  if (!Number.isInteger(threads) || threads < 1) throw new Error(`wasm: threads must be 1 or more, not ${threads}`);
+  const wanted = Math.min(threads, MOST_THREADS);
+  const memory = new Memory(wanted > 1);
+  return new WasmBackend(memory, await Threads.start(memory, wanted));
+}
+
+class WasmBackend implements Backend {
+  readonly name = 'wasm';
+  private readonly modules: Modules;
+  private readonly tables = new Map<string, number>();
+  private readonly fused: boolean;
+
+  constructor(
+    private readonly memory: Memory,
+    private readonly threads: Threads,
+  ) {
+    this.modules = new Modules(memory, threads.count > 1);
+    this.fused = knowsMultiplyAdd(memory);
+  }
+
+  get description(): string {
+    return `WebAssembly SIMD, ${this.threads.count} ${this.threads.count === 1 ? 'thread' : 'threads'}`;
+  }
+
+  get liveBytes(): number {
+    return this.memory.liveBytes;
+  }
+
+  allocate(length: number): Slot {
+    return this.memory.allocateSlot(length);
+  }
+
+  free(slot: Slot): void {
+    this.memory.freeSlot(slot);
+  }
+
+  write(slot: Slot, values: ArrayLike<number>, offset = 0): void {
+    checkRange('write', slot, offset, values.length);
+    this.memory.view(slot).set(values, offset);
+  }
+
+  copy(from: Slot, to: Slot, { length, fromOffset = 0, toOffset = 0 }: Parameters<Backend['copy']>[2]): void {
+    checkRange('copy', from, fromOffset, length);
+    checkRange('copy', to, toOffset, length);
+    this.memory.view(to).set(this.memory.view(from).subarray(fromOffset, fromOffset + length), toOffset);
+  }
+
+  async read(slot: Slot): Promise<Float32Array> {
+    // Not slice(): a copy in memory that is not shared is wanted.
+    const copy = new Float32Array(slot.length);
+    copy.set(this.memory.view(slot));
+    return copy;
+  }
+
+  run(call: KernelCall): void {
+    const scratch: number[] = [];
+    const jobs = planCall(call, this.planning(new Set(), scratch));
+    this.threads.run(jobs.map((job) => this.threadJob(job)));
+    for (const address of scratch) this.memory.freeBytes(address);
+  }
+
+  async prepare(calls: readonly KernelCall[], constants: ReadonlySet<Slot>): Promise<Program> {
+    const scratch: number[] = [];
+    const planning = this.planning(constants, scratch);
+    const jobs = calls.flatMap((call) => planCall(call, planning));
+    await this.modules.compileAll(jobs.map(({ code }) => code));
+    const threadJobs = (once: boolean): ThreadJob[] =>
+      jobs.filter((job) => (job.once ?? false) === once).map((job) => this.threadJob(job));
+    this.threads.run(threadJobs(true));
+    const batch = this.threads.prepare(threadJobs(false));
+    let isFreed = false;
+    return {
+      run: () => {
+        if (isFreed) throw new Error('wasm: a program is run after it was freed');
+        this.threads.runBatch(batch);
+      },
+      free: () => {
+        if (isFreed) return;
+        isFreed = true;
+        batch.free();
+        for (const address of scratch) this.memory.freeBytes(address);
+      },
+    };
+  }
+
+  async close(): Promise<void> {
+    this.threads.close();
+  }
+
+  private planning(constants: ReadonlySet<Slot>, scratch: number[]): Planning {
+    const { memory, tables } = this;
+    return {
+      fused: this.fused,
+      address: (slot) => memory.addressOf(slot),
+      isConstant: (slot) => constants.has(slot),
+      scratch(bytes) {
+        const address = memory.allocateBytes(bytes);
+        scratch.push(address);
+        return address;
+      },
+      table(key, make) {
+        const known = tables.get(key);
+        if (known !== undefined) return known;
+        const values = make();
+        const address = memory.allocateBytes(values.byteLength);
+        new Int32Array(memory.memory.buffer, address, values.length).set(values);
+        tables.set(key, address);
+        return address;
+      },
+    };
+  }
+
+  private threadJob(job: Job): ThreadJob {
+    const module = this.modules.get(job.code);
+    return {
+      module,
+      run: module.run,
+      arguments: job.arguments,
+      pieces: job.pieces,
+      grain: grainOf(job.pieces, job.work, this.threads.count),
+    };
+  }
+}
+
+const checkRange = (what: string, slot: Slot, offset: number, length: number): void => {
+  if (!(offset >= 0 && length >= 0 && offset + length <= slot.length))
+    throw new Error(`wasm: ${what} of ${length} numbers at ${offset} in a slot of ${slot.length}`);
+};
+
+/** Relaxed SIMD has no other way to be found out: make a module with it and ask whether it is valid. */
+const knowsMultiplyAdd = ({ limits }: Memory): boolean => {
+  const assembler = new Assembler(limits);
+  const f = assembler.function('run');
+  const one = f32x4.const(1);
+  f.store(0, f32x4.relaxedMultiplyAdd(one, one, one));
+  return WebAssembly.validate(assembler.bytes());
+};

@@ -1,0 +1,59 @@
+import type { RunPieces } from './batch';
+import type { Code } from './job';
+import type { Memory } from './memory';
+
+export interface CompiledCode {
+  readonly id: number;
+  readonly run: RunPieces;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where the workers find the bytes; 0 without workers. */
+  readonly address: number;
+}
+
+/** Code that has been made and compiled, by key. It is kept for as long as the backend lives. */
+export class Modules {
+  private readonly compiled = new Map<string, CompiledCode>();
+
+  constructor(
+    private readonly memory: Memory,
+    /** Whether other threads need the bytes. */
+    private readonly shared: boolean,
+  ) {}
+
+  get(code: Code): CompiledCode {
+    const known = this.compiled.get(code.key);
+    if (known) return known;
+    const bytes = code.emit(this.memory.limits);
+    return this.keep(code.key, bytes, new WebAssembly.Module(bytes));
+  }
+
+  /** Compiles what is new among these, side by side. */
+  async compileAll(codes: readonly Code[]): Promise<void> {
+    const fresh = new Map(codes.filter(({ key }) => !this.compiled.has(key)).map((code) => [code.key, code]));
+    await Promise.all(
+      [...fresh.values()].map(async (code) => {
+        const bytes = code.emit(this.memory.limits);
+        const module = await WebAssembly.compile(bytes);
+        if (!this.compiled.has(code.key)) this.keep(code.key, bytes, module);
+      }),
+    );
+  }
+
+  private keep(key: string, bytes: Uint8Array<ArrayBuffer>, module: WebAssembly.Module): CompiledCode {
+    const { run } = new WebAssembly.Instance(module, { environment: { memory: this.memory.memory } }).exports;
+    if (typeof run !== 'function') throw new Error(`wasm: the module ${key} has no function "run"`);
+    let address = 0;
+    if (this.shared) {
+      address = this.memory.allocateBytes(bytes.length);
+      new Uint8Array(this.memory.memory.buffer, address, bytes.length).set(bytes);
+    }
+    const compiled: CompiledCode = {
+      id: this.compiled.size,
+      run: (first, end, ...rest) => run(first, end, ...rest),
+      bytes,
+      address,
+    };
+    this.compiled.set(key, compiled);
+    return compiled;
+  }
+}
