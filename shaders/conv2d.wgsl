@@ -198,7 +198,13 @@ fn main(thread: Thread) {
       let w3 = filter_tile[(4u * k + 3u) * threads_across + my_column];
       for (var r = 0u; r < ROWS_PER_THREAD; r++) {
         let x = input_tile[(my_row + r) * inner_across + k];
-        sums[r] += x.x * w0 + x.y * w1 + x.z * w2 + x.w * w3;
+        // One after the other, so that each line is one fused multiply-add.
+        var sum = sums[r];
+        sum += x.x * w0;
+        sum += x.y * w1;
+        sum += x.z * w2;
+        sum += x.w * w3;
+        sums[r] = sum;
       }
     }
     workgroupBarrier();

@@ -68,7 +68,9 @@ export async function openWebgpu({
       assertInside(slot, offset, values.length);
       // The queue writes at once: it would overtake whatever is encoded but not submitted.
       commands.flush();
-      const numbers = values instanceof Float32Array ? values : Float32Array.from(values);
+      // Shared memory is copied, too: Dawn in Node crashes on it.
+      const isPlain = values instanceof Float32Array && values.buffer instanceof ArrayBuffer;
+      const numbers = isPlain ? values : Float32Array.from(values);
       device.queue.writeBuffer(buffers.at(slot), 4 * offset, numbers);
     },
 
@@ -95,6 +97,7 @@ export async function openWebgpu({
     run(call: KernelCall) {
       open.assertAlive();
       for (const dispatch of dispatchesOf(call)) {
+        if (dispatch.workgroups === 0) continue;
         if (callsInBatch === CALLS_A_BATCH) commands.flush();
         const offset = UNIFORM_STRIDE * callsInBatch;
         const group = pipelines.bind(dispatch, buffers, uniforms);

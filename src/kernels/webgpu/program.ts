@@ -24,11 +24,12 @@ interface Step {
 
 /** Compiles, binds and writes the uniforms once; run() only encodes. */
 export async function prepareProgram(
-  dispatches: readonly Dispatch[],
+  wanted: readonly Dispatch[],
   { open, buffers, commands, pipelines }: Backstage,
 ): Promise<Program> {
   const { device } = open;
   open.assertAlive();
+  const dispatches = wanted.filter(({ workgroups }) => workgroups > 0);
   await open.settle(pipelines.load(dispatches));
 
   const limit = device.limits.maxComputeWorkgroupsPerDimension;
