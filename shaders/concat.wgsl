@@ -1,4 +1,5 @@
-// One part [outer, inner] of a joined tensor [outer, total], where it begins at column `start`. One thread a number of the part.
+// One part [outer, inner] of a joined tensor [outer, total], where it begins at column `start`.
+// One thread a number of the part.
 
 struct Sizes {
   outer: u32,

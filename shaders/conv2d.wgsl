@@ -1,4 +1,5 @@
-// y[n,i,j,o] = f(bias[o] + residual[n,i,j,o] + sum over p,q,c of x[n, i*stride_y+p-top, j*stride_x+q-left, c] * filter[p,q,c,o])
+// y[n,i,j,o] = f(bias[o] + residual[n,i,j,o]
+//                + sum over p,q,c of x[n, i*stride_y+p-top, j*stride_x+q-left, c] * filter[p,q,c,o])
 //
 // as one product of matrices whose left one is never written down (an implicit GEMM):
 //   row     m = (n * out_height + i) * out_width + j                  an output position
@@ -10,14 +11,16 @@
 // its threads load a tile of the left matrix and a tile of the filter into workgroup memory, each number once, then
 // each thread multiplies its ROWS_PER_THREAD rows with its four columns, in registers.
 //
-//              o: four columns a thread                input_tile[row][k / 4]: a vec4f holds four k of one row
-//           +----------------+                         filter_tile[k][column / 4]: a vec4f holds four columns of one k
-//        k  |  filter_tile   | TILE_INNER
-//           +----------------+                         so that four vectors of the filter and one of each row make
-//  +-----+  +----------------+                         16 multiplications a row, read from memory as vectors only.
-//  |input|  |     sums       | TILE_ROWS
-//  |tile |  +----------------+
-//  +-----+    TILE_COLUMNS
+//           +-------------+
+//         k |             | TILE_INNER      filter_tile[k][o / 4]: a vec4f holds four columns of one k
+//           +-------------+
+//     k            o
+//  +-----+  +-------------+
+//  |     |  |    sums     | TILE_ROWS       input_tile[row][k / 4]: a vec4f holds four k of one row
+//  +-----+  +-------------+
+//            TILE_COLUMNS
+//
+// Everything is read as vectors: four of the filter and one of each row give 16 products a row.
 
 override TILE_ROWS = 32u;
 override TILE_COLUMNS = 32u; // a multiple of 4
@@ -117,7 +120,7 @@ fn input_number(origin: Origin, tap: Tap) -> f32 {
 
 fn load_input_tile(local: u32, first_k: u32) {
   let across = TILE_INNER / 4u;
-  // THREADS is a multiple of `across`: a thread loads the same four k of several rows.
+  // THREADS is a multiple of `across`, so a thread loads the same four k of several rows and finds their taps once.
   let k = first_k + local % across * 4u;
   if (VECTOR) {
     let tap = tap_of(k);
@@ -163,7 +166,12 @@ fn load_filter_tile(local: u32, first_k: u32, first_column: u32) {
     } else if (VECTOR) {
       filter_tile[at] = weight_vectors[(k * sizes.columns + column) / 4u];
     } else {
-      filter_tile[at] = vec4f(weight(k, column), weight(k, column + 1u), weight(k, column + 2u), weight(k, column + 3u));
+      filter_tile[at] = vec4f(
+        weight(k, column),
+        weight(k, column + 1u),
+        weight(k, column + 2u),
+        weight(k, column + 3u),
+      );
     }
   }
 }

@@ -115,6 +115,7 @@ export async function openWebgpu({
     prepareDispatches,
 
     async close() {
+      commands.flush();
       buffers.close();
       uniforms.destroy();
       open.close();

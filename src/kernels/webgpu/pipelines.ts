@@ -17,6 +17,7 @@ export function createPipelines(device: GPUDevice): Pipelines {
   const modules = new Map<ShaderName, GPUShaderModule>();
   const layouts = new Map<number, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   const pipelines = new Map<string, GPUComputePipeline>();
+  const compiling = new Map<string, Promise<void>>();
 
   const moduleOf = (shader: ShaderName) =>
     remembered(modules, shader, () => device.createShaderModule({ label: shader, code: shaderSource(shader) }));
@@ -45,20 +46,24 @@ export function createPipelines(device: GPUDevice): Pipelines {
     compute: { module: moduleOf(shader), entryPoint: 'main', constants },
   });
 
+  /** Programs that are prepared at the same time share the pipelines under way. */
+  const compile = (key: string, dispatch: Dispatch) =>
+    remembered(compiling, key, async () => {
+      try {
+        pipelines.set(key, await device.createComputePipelineAsync(descriptor(dispatch)));
+      } finally {
+        compiling.delete(key);
+      }
+    });
+
   return {
     get: (dispatch) => remembered(pipelines, keyOf(dispatch), () => device.createComputePipeline(descriptor(dispatch))),
 
     async load(dispatches) {
       const missing = new Map<string, Dispatch>();
-      for (const dispatch of dispatches) {
-        const key = keyOf(dispatch);
-        if (!pipelines.has(key)) missing.set(key, dispatch);
-      }
-      await Promise.all(
-        Array.from(missing, async ([key, dispatch]) => {
-          pipelines.set(key, await device.createComputePipelineAsync(descriptor(dispatch)));
-        }),
-      );
+      for (const dispatch of dispatches) missing.set(keyOf(dispatch), dispatch);
+      for (const key of pipelines.keys()) missing.delete(key);
+      await Promise.all(Array.from(missing, ([key, dispatch]) => compile(key, dispatch)));
     },
 
     bind({ shader, inputs, output }, buffers, uniforms) {

@@ -5,8 +5,10 @@ import { openTestGpu } from '../../helpers/gpu';
 
 const test = suite('programs on WebGPU');
 
+type Creation = 'createBuffer' | 'createBindGroup' | 'createComputePipeline' | 'createComputePipelineAsync';
+
 /** Counts the calls of one method of a device, from now on. */
-function countCalls(device: GPUDevice, method: 'createBuffer' | 'createBindGroup' | 'createComputePipeline') {
+function countCalls(device: GPUDevice, method: Creation) {
   const counter = { calls: 0 };
   const original = device[method];
   Object.defineProperty(device, method, {
@@ -51,9 +53,8 @@ test('replaying creates nothing: no buffers, no bind groups, no pipelines', asyn
   };
   assert.equal(await replay(0), [1.5, 1.25]);
 
-  const counters = (['createBuffer', 'createBindGroup', 'createComputePipeline'] as const).map((method) =>
-    countCalls(backend.device, method),
-  );
+  const creations: Creation[] = ['createBuffer', 'createBindGroup', 'createComputePipeline'];
+  const counters = creations.map((creation) => countCalls(backend.device, creation));
   assert.equal(await replay(2), [2, 1.25]);
   assert.equal(await replay(6), [3, 1.25]);
   assert.equal(
@@ -72,6 +73,27 @@ test('replaying creates nothing: no buffers, no bind groups, no pipelines', asyn
   assert.throws(() => program.run(), /freed/);
   program.free();
   assert.throws(() => program.run(), /freed/);
+  await backend.close();
+});
+
+test('programs prepared at the same time compile a pipeline once', async () => {
+  const backend = await openTestGpu();
+  if (!backend) return;
+  const input = backend.allocate(2);
+  const outputs = [backend.allocate(2), backend.allocate(2)];
+  const counter = countCalls(backend.device, 'createComputePipelineAsync');
+  backend.write(input, [0, 100]);
+  const programs = await Promise.all(
+    outputs.map((output) =>
+      backend.prepare(
+        [{ kernel: 'sigmoid', inputs: { input }, outputs: { output }, attributes: { length: 2 } }],
+        new Set(),
+      ),
+    ),
+  );
+  assert.is(counter.calls, 1);
+  for (const program of programs) program.run();
+  for (const output of outputs) assert.equal([...(await backend.read(output))], [0.5, 1]);
   await backend.close();
 });
 
