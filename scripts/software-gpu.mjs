@@ -19,7 +19,7 @@ export async function softwareGpuEnvironment() {
       LD_LIBRARY_PATH: [folder, process.env.LD_LIBRARY_PATH].filter(Boolean).join(':'),
     };
   } catch (error) {
-    console.log(`No software GPU: ${error.message}`);
+    console.log(`No software GPU: ${error.message.split('\n')[0]}`);
     return {};
   }
 }
