@@ -200,6 +200,8 @@ export class FunctionBuilder {
   private readonly parameters: ValueType[] = [];
   private readonly locals: ValueType[] = [];
   private readonly body: number[] = [];
+  /** How many blocks are open. */
+  private depth = 0;
 
   constructor(
     readonly index: number,
@@ -253,18 +255,31 @@ export class FunctionBuilder {
 
   when(condition: I32, then: () => void, otherwise?: () => void): void {
     this.emit(toCode(condition), [0x04, 0x40]);
+    this.depth++;
     then();
     if (otherwise) {
       this.emit([0x05]);
       otherwise();
     }
+    this.depth--;
+    this.emit([0x0b]);
+  }
+
+  /** Runs the body, which may leave early: leaveWhen(condition) goes on behind the block, from however deep inside. */
+  block(body: (leaveWhen: (condition: I32) => void) => void): void {
+    this.emit([0x02, 0x40]);
+    const outside = this.depth++;
+    body((condition) => this.emit(toCode(condition), [0x0d], unsigned(this.depth - outside - 1)));
+    this.depth--;
     this.emit([0x0b]);
   }
 
   /** Repeats the body while the condition, tested after it, holds. */
   doWhile(body: () => void, condition: () => I32): void {
     this.emit([0x03, 0x40]);
+    this.depth++;
     body();
+    this.depth--;
     this.emit(toCode(condition()), [0x0d, 0, 0x0b]);
   }
 

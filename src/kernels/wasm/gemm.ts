@@ -57,7 +57,8 @@ export interface GemmOperands {
 const LEAST_ROWS_TO_PACK = 24;
 /** Multiply-adds of one piece: large enough to amortize its set-up, small enough to share out evenly. */
 const PIECE_WORK = 250_000;
-const UNROLL = 4;
+/** Steps of k for which the pointers stand still. */
+const UNROLL = 8;
 /** Where the rows that do not exist are stored. */
 const SPILL_BYTES = 256;
 
@@ -273,8 +274,9 @@ const emitTile = (f: FunctionBuilder, shape: GemmShape, tile: Tile, options: Gem
   const pointers = rows.map(() => f.local('i32'));
   const rightStride = (packed ? tile.columns : columns) * 4;
 
-  const multiplyAdd = (steps: number): void => {
+  const multiplyAdd = (steps: number, barrier: (k: number) => void): void => {
     for (let k = 0; k < steps; k++) {
+      if (k > 0) barrier(k);
       const rightVectors = vectors.map((v) => f.let(v128.load(right, k * rightStride + v * 16)));
       for (const r of rows) {
         const splat = f.let(v128.loadSplat(pointers[r], k * 4));
@@ -288,16 +290,26 @@ const emitTile = (f: FunctionBuilder, shape: GemmShape, tile: Tile, options: Gem
       }
     }
   };
-  /** All of one segment: in steps of UNROLL, then what is left. */
+  /**
+   * All of one segment: in steps of UNROLL, then what is left. V8 orders the instructions of a basic block as it
+   * likes, and likes to do all loads of the unrolled steps first, which no longer fit in the registers (half the
+   * speed). So every step ends its basic block, with a branch that is never taken: `right` is no such small address.
+   * The conditions must differ, or V8 sees that the second is like the first.
+   */
   const segment = (length: number): void => {
     const turns = Math.floor(length / UNROLL);
-    f.repeat(turns, () => {
-      multiplyAdd(UNROLL);
-      for (const pointer of pointers) f.advance(pointer, UNROLL * 4);
-      f.advance(right, UNROLL * rightStride);
+    f.block((leaveWhen) => {
+      const barrier = (k: number): void => leaveWhen(i32.eq(right, k));
+      f.repeat(turns, () => {
+        multiplyAdd(UNROLL, barrier);
+        for (const pointer of pointers) f.advance(pointer, UNROLL * 4);
+        f.advance(right, UNROLL * rightStride);
+      });
+      if (length % UNROLL === 0) return;
+      if (turns > 0) barrier(UNROLL);
+      multiplyAdd(length % UNROLL, barrier);
+      f.advance(right, (length % UNROLL) * rightStride);
     });
-    multiplyAdd(length % UNROLL);
-    f.advance(right, (length % UNROLL) * rightStride);
   };
 
   if (source.kind === 'affine') {
