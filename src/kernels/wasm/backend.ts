@@ -118,9 +118,12 @@ class WasmBackend implements Backend {
 
   run(call: KernelCall): void {
     const scratch: number[] = [];
-    const jobs = planCall(call, this.planning(new Set(), scratch));
-    this.threads.run(jobs.map((job) => this.threadJob(job)));
-    for (const address of scratch) this.memory.freeBytes(address);
+    try {
+      const jobs = planCall(call, this.planning(new Set(), scratch));
+      this.threads.run(jobs.map((job) => this.threadJob(job)));
+    } finally {
+      for (const address of scratch) this.memory.freeBytes(address);
+    }
   }
 
   async prepare(calls: readonly KernelCall[], constants: ReadonlySet<Slot>): Promise<Program> {
