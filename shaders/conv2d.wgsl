@@ -25,7 +25,7 @@
 override TILE_ROWS = 32u;
 override TILE_COLUMNS = 32u; // a multiple of 4
 override TILE_INNER = 16u; // a multiple of 4
-override ROWS_PER_THREAD = 4u; // at most 8
+override ROWS_PER_THREAD = 4u; // 1, 2, 4 or 8
 // Whether the channels of input and output are multiples of four, so that both are read as vectors.
 override VECTOR = false;
 
@@ -176,6 +176,42 @@ fn load_filter_tile(local: u32, first_k: u32, first_column: u32) {
   }
 }
 
+// Four rows of the filter at four columns.
+struct Weights {
+  w0: vec4f,
+  w1: vec4f,
+  w2: vec4f,
+  w3: vec4f,
+}
+
+// One after the other, so that each line is one fused multiply-add.
+fn plus_product(sum: vec4f, x: vec4f, w: Weights) -> vec4f {
+  var result = sum;
+  result += x.x * w.w0;
+  result += x.y * w.w1;
+  result += x.z * w.w2;
+  result += x.w * w.w3;
+  return result;
+}
+
+// What follows the sum, for one row and four columns.
+fn store(row: u32, column: u32, sums: vec4f) {
+  if (row >= sizes.rows) {
+    return;
+  }
+  for (var c = 0u; c < 4u && column + c < sizes.columns; c++) {
+    let index = row * sizes.columns + column + c;
+    var z = sums[c];
+    if (sizes.has_bias != 0) {
+      z += bias[column + c];
+    }
+    if (sizes.has_residual != 0) {
+      z += residual[index];
+    }
+    output[index] = activate(z, sizes.slope, sizes.ceiling);
+  }
+}
+
 @compute @workgroup_size(THREADS)
 fn main(thread: Thread) {
   let local = thread.local;
@@ -187,56 +223,67 @@ fn main(thread: Thread) {
   let threads_across = TILE_COLUMNS / 4u;
   let my_column = local % threads_across; // counted in vectors
   let my_row = local / threads_across * ROWS_PER_THREAD;
-  let inner_across = TILE_INNER / 4u;
 
   for (var row = local; row < TILE_ROWS; row += THREADS) {
     origins[row] = origin_of(first_row + row);
   }
   workgroupBarrier();
 
-  var sums: array<vec4f, 8>;
+  // Variables and not an array, which a driver that does not unroll loops would keep in memory.
+  var sum0: vec4f;
+  var sum1: vec4f;
+  var sum2: vec4f;
+  var sum3: vec4f;
+  var sum4: vec4f;
+  var sum5: vec4f;
+  var sum6: vec4f;
+  var sum7: vec4f;
   for (var first_k = 0u; first_k < sizes.inner; first_k += TILE_INNER) {
     load_input_tile(local, first_k);
     load_filter_tile(local, first_k, first_column);
     workgroupBarrier();
-    for (var k = 0u; k < inner_across; k++) {
-      let w0 = filter_tile[(4u * k + 0u) * threads_across + my_column];
-      let w1 = filter_tile[(4u * k + 1u) * threads_across + my_column];
-      let w2 = filter_tile[(4u * k + 2u) * threads_across + my_column];
-      let w3 = filter_tile[(4u * k + 3u) * threads_across + my_column];
-      for (var r = 0u; r < ROWS_PER_THREAD; r++) {
-        let x = input_tile[(my_row + r) * inner_across + k];
-        // One after the other, so that each line is one fused multiply-add.
-        var sum = sums[r];
-        sum += x.x * w0;
-        sum += x.y * w1;
-        sum += x.z * w2;
-        sum += x.w * w3;
-        sums[r] = sum;
+    let next = TILE_INNER / 4u; // from one row of input_tile to the next
+    for (var k = 0u; k < next; k++) {
+      let at = 4u * k * threads_across + my_column;
+      let w = Weights(
+        filter_tile[at],
+        filter_tile[at + threads_across],
+        filter_tile[at + 2u * threads_across],
+        filter_tile[at + 3u * threads_across],
+      );
+      let x = my_row * next + k;
+      sum0 = plus_product(sum0, input_tile[x], w);
+      if (ROWS_PER_THREAD > 1u) {
+        sum1 = plus_product(sum1, input_tile[x + next], w);
+      }
+      if (ROWS_PER_THREAD > 2u) {
+        sum2 = plus_product(sum2, input_tile[x + 2u * next], w);
+        sum3 = plus_product(sum3, input_tile[x + 3u * next], w);
+      }
+      if (ROWS_PER_THREAD > 4u) {
+        sum4 = plus_product(sum4, input_tile[x + 4u * next], w);
+        sum5 = plus_product(sum5, input_tile[x + 5u * next], w);
+        sum6 = plus_product(sum6, input_tile[x + 6u * next], w);
+        sum7 = plus_product(sum7, input_tile[x + 7u * next], w);
       }
     }
     workgroupBarrier();
   }
 
-  for (var r = 0u; r < ROWS_PER_THREAD; r++) {
-    let row = first_row + my_row + r;
-    if (row >= sizes.rows) {
-      return;
-    }
-    for (var c = 0u; c < 4u; c++) {
-      let column = first_column + 4u * my_column + c;
-      if (column >= sizes.columns) {
-        break;
-      }
-      let index = row * sizes.columns + column;
-      var z = sums[r][c];
-      if (sizes.has_bias != 0) {
-        z += bias[column];
-      }
-      if (sizes.has_residual != 0) {
-        z += residual[index];
-      }
-      output[index] = activate(z, sizes.slope, sizes.ceiling);
-    }
+  let row = first_row + my_row;
+  let column = first_column + 4u * my_column;
+  store(row, column, sum0);
+  if (ROWS_PER_THREAD > 1u) {
+    store(row + 1u, column, sum1);
+  }
+  if (ROWS_PER_THREAD > 2u) {
+    store(row + 2u, column, sum2);
+    store(row + 3u, column, sum3);
+  }
+  if (ROWS_PER_THREAD > 4u) {
+    store(row + 4u, column, sum4);
+    store(row + 5u, column, sum5);
+    store(row + 6u, column, sum6);
+    store(row + 7u, column, sum7);
   }
 }

@@ -3,7 +3,7 @@ import { ceilingOf, type Dispatch, type WebgpuKernel } from './dispatch';
 
 /**
  * What one workgroup computes: `rows` output positions x `columns` output channels, taking `inner` terms of the sum
- * into workgroup memory at a time. A thread computes `rowsPerThread` x 4 numbers in registers.
+ * into workgroup memory at a time. A thread computes `rowsPerThread` (1, 2, 4 or 8) x 4 numbers in registers.
  */
 export interface Tile {
   rows: number;
@@ -16,7 +16,7 @@ export interface Tile {
 export const TILES: readonly Tile[] = [
   { rows: 64, columns: 64, inner: 16, rowsPerThread: 8 },
   { rows: 32, columns: 32, inner: 16, rowsPerThread: 4 },
-  { rows: 16, columns: 16, inner: 32, rowsPerThread: 1 },
+  { rows: 16, columns: 32, inner: 32, rowsPerThread: 2 },
 ];
 
 /** Workgroups that keep a card busy; fewer, and a smaller tile is the better choice. */
