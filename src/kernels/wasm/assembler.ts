@@ -15,7 +15,8 @@ export type ValueType = 'i32' | 'f32' | 'f64' | 'v128';
 
 export interface Expression<T extends ValueType> {
   readonly type: T;
-  readonly code: readonly number[];
+  /** Appends the instructions that leave the value on the stack. */
+  write(to: number[]): void;
 }
 
 /** Where an i32 is wanted, a JavaScript number is a constant. */
@@ -62,27 +63,36 @@ const signed = (value: number): number[] => {
 const floatBytes = (value: number): number[] => [...new Uint8Array(new Float32Array([value]).buffer)];
 const doubleBytes = (value: number): number[] => [...new Uint8Array(new Float64Array([value]).buffer)];
 
-const expression = <T extends ValueType>(type: T, ...code: (readonly number[])[]): Expression<T> => ({
+/** A stretch of code: bytes, or an expression to be written there. */
+type Code = readonly number[] | Expression<ValueType>;
+
+const append = (to: number[], code: readonly Code[]): void => {
+  for (const part of code)
+    if ('write' in part) part.write(to);
+    else for (const byte of part) to.push(byte);
+};
+
+const expression = <T extends ValueType>(type: T, ...code: Code[]): Expression<T> => ({
   type,
-  code: code.flat(),
+  write: (to) => append(to, code),
 });
 
-const toCode = (value: I32): readonly number[] => (typeof value === 'number' ? [0x41, ...signed(value)] : value.code);
+const toCode = (value: I32): Code => (typeof value === 'number' ? [0x41, ...signed(value)] : value);
 
 const i32Binary = (opcode: number) => (left: I32, right: I32) =>
   expression('i32', toCode(left), toCode(right), [opcode]);
 const compare =
   <T extends ValueType>(opcode: number) =>
   (left: Expression<T>, right: Expression<T>) =>
-    expression('i32', left.code, right.code, [opcode]);
+    expression('i32', left, right, [opcode]);
 const unary =
   <From extends ValueType, To extends ValueType>(to: To, ...opcode: number[]) =>
   (value: Expression<From>) =>
-    expression(to, value.code, opcode);
+    expression(to, value, opcode);
 const binary =
   <T extends ValueType>(type: T, ...opcode: number[]) =>
   (left: Expression<T>, right: Expression<T>) =>
-    expression(type, left.code, right.code, opcode);
+    expression(type, left, right, opcode);
 /** Alignment 0 is a hint that costs nothing on the machines we care about. */
 const load =
   <T extends ValueType>(type: T, ...opcode: number[]) =>
@@ -161,13 +171,13 @@ export const v128 = {
   and: binary('v128', ...simd(0x4e)),
   or: binary('v128', ...simd(0x50)),
   /** Takes `yes` where the mask's bits are set, `no` elsewhere. */
-  bitselect: (yes: V128, no: V128, mask: V128) => expression('v128', yes.code, no.code, mask.code, simd(0x52)),
+  bitselect: (yes: V128, no: V128, mask: V128) => expression('v128', yes, no, mask, simd(0x52)),
 };
 
 export const i32x4 = {
   splat: (value: I32) => expression('v128', toCode(value), simd(0x11)),
   add: binary('v128', ...simd(0xae)),
-  shl: (value: V128, bits: I32) => expression('v128', value.code, toCode(bits), simd(0xab)),
+  shl: (value: V128, bits: I32) => expression('v128', value, toCode(bits), simd(0xab)),
   fromF32x4: unary<'v128', 'v128'>('v128', ...simd(0xf8)),
 };
 
@@ -177,7 +187,7 @@ export const f32x4 = {
     return expression('v128', simd(0x0c), lane, lane, lane, lane);
   },
   splat: unary<'f32', 'v128'>('v128', ...simd(0x13)),
-  lane: (value: V128, lane: number) => expression('f32', value.code, simd(0x1f), [lane]),
+  lane: (value: V128, lane: number) => expression('f32', value, simd(0x1f), [lane]),
   gt: binary('v128', ...simd(0x44)),
   nearest: unary<'v128', 'v128'>('v128', ...simd(0x6a)),
   sqrt: unary<'v128', 'v128'>('v128', ...simd(0xe3)),
@@ -192,8 +202,7 @@ export const f32x4 = {
   /** left < right ? right : left. */
   pmax: binary('v128', ...simd(0xeb)),
   /** left * right + sum with one rounding or two, as the machine likes. Not every engine knows it. */
-  relaxedMultiplyAdd: (left: V128, right: V128, sum: V128) =>
-    expression('v128', left.code, right.code, sum.code, simd(0x105)),
+  relaxedMultiplyAdd: (left: V128, right: V128, sum: V128) => expression('v128', left, right, sum, simd(0x105)),
 };
 
 export class FunctionBuilder {
@@ -227,7 +236,7 @@ export class FunctionBuilder {
   }
 
   set<T extends ValueType>(local: Local<T>, value: Expression<T>): void {
-    this.emit(value.code, [0x21], unsigned(local.index));
+    this.emit(value, [0x21], unsigned(local.index));
   }
 
   /** local += amount. */
@@ -236,20 +245,20 @@ export class FunctionBuilder {
   }
 
   store(address: I32, value: V128, offset = 0): void {
-    this.emit(toCode(address), value.code, simd(0x0b), [0], unsigned(offset));
+    this.emit(toCode(address), value, simd(0x0b), [0], unsigned(offset));
   }
 
   /** Stores one of the four numbers. */
   storeLane(address: I32, value: V128, lane: number, offset = 0): void {
-    this.emit(toCode(address), value.code, simd(0x5a), [0], unsigned(offset), [lane]);
+    this.emit(toCode(address), value, simd(0x5a), [0], unsigned(offset), [lane]);
   }
 
   storeF32(address: I32, value: F32, offset = 0): void {
-    this.emit(toCode(address), value.code, [0x38, 0], unsigned(offset));
+    this.emit(toCode(address), value, [0x38, 0], unsigned(offset));
   }
 
   call(callee: FunctionBuilder, ...values: Expression<ValueType>[]): void {
-    for (const value of values) this.emit(value.code);
+    for (const value of values) this.emit(value);
     this.emit([0x10], unsigned(callee.index));
   }
 
@@ -329,11 +338,12 @@ export class FunctionBuilder {
   }
 
   private localAt<T extends ValueType>(type: T, index: number): Local<T> {
-    return { type, index, code: [0x20, ...unsigned(index)] };
+    const code = [[0x20, ...unsigned(index)]];
+    return { type, index, write: (to) => append(to, code) };
   }
 
-  private emit(...code: (readonly number[])[]): void {
-    for (const part of code) for (const byte of part) this.body.push(byte);
+  private emit(...code: Code[]): void {
+    append(this.body, code);
   }
 }
 

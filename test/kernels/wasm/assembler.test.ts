@@ -1,6 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { Assembler, type FunctionBuilder, f32x4, i32, v128 } from '../../../src/kernels/wasm/assembler';
+import { Assembler, type FunctionBuilder, f32x4, i32, i32x4, v128 } from '../../../src/kernels/wasm/assembler';
 
 const limits = { initial: 1, maximum: 1, shared: false };
 
@@ -18,8 +18,7 @@ function assemble(body: (f: FunctionBuilder, assembler: Assembler) => void) {
 /** Runs code that leaves an integer at address 0. */
 function integer(make: (f: FunctionBuilder) => Parameters<typeof i32.add>[0]): number {
   const { run, integers } = assemble((f) => {
-    const value = f.let(i32.add(make(f), i32.const(0)));
-    f.storeLane(0, { type: 'v128', code: [...value.code, 0xfd, 0x11] }, 0);
+    f.storeLane(0, i32x4.splat(make(f)), 0);
   });
   run();
   return integers[0];
