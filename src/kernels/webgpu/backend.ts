@@ -87,7 +87,12 @@ export async function openWebgpu({
       const staging = buffers.staging(bytes);
       commands.copy(buffers.at(slot), 0, staging, 0, bytes);
       commands.flush();
-      await open.settle(staging.mapAsync(MAP_MODE_READ, 0, bytes));
+      try {
+        await open.settle(staging.mapAsync(MAP_MODE_READ, 0, bytes));
+      } catch (error) {
+        staging.destroy();
+        throw error;
+      }
       const numbers = new Float32Array(staging.getMappedRange(0, bytes).slice(0));
       staging.unmap();
       buffers.recycle(staging);
