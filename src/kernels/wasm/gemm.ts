@@ -2,8 +2,8 @@
  * The core of convolution and matrix product: output[m, n] = f(sum over k of A[m, k] * B[k, n] + bias[n] + residual[m, n]).
  *
  * A tile of MR rows by NR columns is kept in registers while k runs: for each k, one splatted number a row and NR / 4
- * vectors of B. 4 x 8 keeps 8 sums, 2 vectors of B and a splat in the 16 registers of x86 without wide FMA; where
- * the engine multiplies and adds in one instruction there is no product to hold and 6 x 8 has more to do per load.
+ * vectors of B. V8 loads all of a step before it multiplies and has 15 registers, so 4 x 8 it is: 8 sums, 4 splats, 2
+ * vectors of B and one product.
  *
  * A is never copied. Its rows are cut into segments of consecutive numbers (for a convolution one segment a filter
  * tap, or one a filter row where no padding is touched), and a table says where each begins: an implicit GEMM by
@@ -64,16 +64,17 @@ const SPILL_BYTES = 256;
 
 const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;
 
-export const chooseTile = (rows: number, columns: number, fused: boolean): Tile => {
-  const most = (limit: number): number => Math.min(limit, roundUp(columns, 4));
-  if (rows === 1) return { rows: 1, columns: most(32) };
-  if (rows < 4) return { rows, columns: most(12) };
-  return { rows: fused && rows >= 6 ? 6 : 4, columns: most(8) };
+/** By the fewest rows computed in vain; the taller of two that are about equal. Of 3 x 8 and 4 x 8 a row costs the same. */
+export const chooseTile = (rows: number, columns: number): Tile => {
+  const fill = (limit: number): number => Math.min(limit, roundUp(columns, 4));
+  if (rows <= 2) return { rows, columns: fill(16) };
+  const waste = (tileRows: number): number => roundUp(rows, tileRows) / rows;
+  return { rows: waste(4) > 1.03 * waste(3) ? 3 : 4, columns: fill(8) };
 };
 
 export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Planning): Job[] => {
   const { rows, inner, columns, source } = shape;
-  const tile = chooseTile(rows, columns, planning.fused);
+  const tile = chooseTile(rows, columns);
   const panels = Math.ceil(columns / tile.columns);
   const packs = operands.rightIsConstant || rows >= LEAST_ROWS_TO_PACK;
   const jobs: Job[] = [];
