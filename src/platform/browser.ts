@@ -27,5 +27,29 @@ export const platform: Platform = {
     return new Uint8Array(await response.arrayBuffer());
   },
 
+  imageTypes: ['jpg', 'png', 'gif', 'bmp', 'webp', 'avif', 'heic'],
+
+  async decodeImage(file) {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(file)]), { imageOrientation: 'from-image' });
+    const { width, height } = bitmap;
+    const context = contextOf(new OffscreenCanvas(width, height));
+    context.drawImage(bitmap, 0, 0);
+    bitmap.close();
+    return { width, height, data: context.getImageData(0, 0, width, height).data };
+  },
+
+  async encodePng({ width, height, data }) {
+    const canvas = new OffscreenCanvas(width, height);
+    contextOf(canvas).putImageData(new ImageData(Uint8ClampedArray.from(data), width, height), 0, 0);
+    const blob = await canvas.convertToBlob({ type: 'image/png' });
+    return new Uint8Array(await blob.arrayBuffer());
+  },
+
   weightsDirectory: () => new URL('./weights/', document.baseURI),
 };
+
+function contextOf(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D {
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  if (!context) throw new Error('this browser gives no 2D canvas');
+  return context;
+}

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { decodeInThread, encodeInThread } from './image-thread';
 import type { Platform } from './platform';
 
 export const platform: Platform = {
@@ -33,7 +34,16 @@ export const platform: Platform = {
     }
   },
 
-  readBytes: (location) => readFile(location),
+  async readBytes(location) {
+    if (typeof location === 'string' || location.protocol === 'file:') return readFile(location);
+    const response = await fetch(location);
+    if (!response.ok) throw new Error(`the server answered ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  },
+
+  imageTypes: ['jpg', 'png', 'gif', 'bmp', 'tiff'],
+  decodeImage: decodeInThread,
+  encodePng: encodeInThread,
 
   weightsDirectory() {
     const packageFile = createRequire(import.meta.url).resolve('@vladmandic/face-api/package.json');

@@ -12,8 +12,21 @@ export interface Platform {
   gpu(): Promise<{ gpu: GPU; reason?: undefined } | { gpu?: undefined; reason: string }>;
   /** The bytes of a file (Node only), URL or path relative to the page (browser). */
   readBytes(location: string | URL): Promise<Uint8Array>;
+  /** The types of image file that decodeImage() reads, by the names of the package image-size. */
+  readonly imageTypes: readonly string[];
+  /** The pixels of an image file, turned upright as its EXIF says. Rejects with what the decoder says. */
+  decodeImage(file: Uint8Array, type: string): Promise<RawImage>;
+  /** The bytes of a PNG file. */
+  encodePng(image: RawImage): Promise<Uint8Array>;
   /** Where the weight files of @vladmandic/face-api lie; a directory URL ending in '/'. */
   weightsDirectory(): URL;
+}
+
+/** A picture: red, green, blue and alpha, a byte each, row by row from the top. */
+export interface RawImage {
+  width: number;
+  height: number;
+  data: Uint8Array | Uint8ClampedArray;
 }
 
 export interface PlatformWorker {

@@ -1,0 +1,69 @@
+import { Worker } from 'node:worker_threads';
+import source from './image-worker.ts?worker';
+import type { RawImage } from './platform';
+
+export type ImageJob = { task: 'decode'; file: Uint8Array; type: string } | { task: 'encode'; image: RawImage };
+
+export interface ImageResult {
+  image?: RawImage;
+  file?: Uint8Array;
+  failure?: string;
+}
+
+let thread: Worker | undefined;
+let last: Promise<unknown> = Promise.resolve();
+
+/**
+ * Decodes a file, turned upright as its EXIF says. It happens in a thread of its own, one picture at a time, beside
+ * whatever the caller is doing: a program's first photo is read while the networks are being loaded. A decoder that
+ * runs out of memory ends that thread, not the program.
+ *
+ * @throws Error with what the decoder says
+ */
+export async function decodeInThread(file: Uint8Array, type: string): Promise<RawImage> {
+  const { image, failure } = await enqueue({ task: 'decode', file, type });
+  if (!image) throw new Error(failure);
+  return image;
+}
+
+/** The bytes of a PNG file. */
+export async function encodeInThread(image: RawImage): Promise<Uint8Array> {
+  const { file, failure } = await enqueue({ task: 'encode', image });
+  if (!file) throw new Error(failure);
+  return file;
+}
+
+function enqueue(job: ImageJob): Promise<ImageResult> {
+  const result = last.then(() => run(job));
+  last = result.catch(() => undefined);
+  return result;
+}
+
+/** The thread keeps the process alive while it works, and no longer. */
+function run(job: ImageJob): Promise<ImageResult> {
+  return new Promise((resolve, reject) => {
+    thread ??= new Worker(source, { eval: true, workerData: import.meta.url });
+    const worker = thread;
+    const onMessage = (result: ImageResult) => {
+      worker.off('error', onError);
+      worker.unref();
+      resolve(result);
+    };
+    const onError = (error: Error) => {
+      worker.off('message', onMessage);
+      thread = undefined;
+      reject(error);
+    };
+    worker.once('message', onMessage);
+    worker.once('error', onError);
+    worker.ref();
+    // Copied, so that what is sent is no more than the picture, and the caller keeps it.
+    if (job.task === 'decode') {
+      const file = Uint8Array.from(job.file);
+      worker.postMessage({ ...job, file }, [file.buffer]);
+    } else {
+      const data = Uint8Array.from(job.image.data);
+      worker.postMessage({ ...job, image: { ...job.image, data } }, [data.buffer]);
+    }
+  });
+}
