@@ -57,16 +57,30 @@ const planCall = <K extends KernelName>(call: KernelCall<K> & { kernel: K }, pla
 const MOST_THREADS = 16;
 
 export interface WasmOptions {
-  /** Threads that compute, the caller included. All cores unless given; 1 needs neither workers nor shared memory. */
+  /**
+   * Threads that compute, the caller included. Unless given: one for each core, or a single one where workers or
+   * shared memory are not to be had (a page that is not cross-origin isolated, say).
+   */
   threads?: number;
 }
 
-export async function openWasm({ threads = platform.hardwareThreads }: WasmOptions = {}): Promise<Backend> {
-  if (!Number.isInteger(threads) || threads < 1) throw new Error(`wasm: threads must be 1 or more, not ${threads}`);
-  const wanted = Math.min(threads, MOST_THREADS);
-  const memory = new Memory(wanted > 1);
-  return new WasmBackend(memory, await Threads.start(memory, wanted));
+export async function openWasm({ threads }: WasmOptions = {}): Promise<Backend> {
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
+    throw new Error(`wasm: threads must be a whole number from 1, not ${threads}`);
+  const wanted = Math.min(threads ?? platform.hardwareThreads, MOST_THREADS);
+  if (wanted === 1) return open(1);
+  try {
+    return await open(wanted);
+  } catch (error) {
+    if (threads !== undefined) throw error;
+    return open(1, error instanceof Error ? error.message : String(error));
+  }
 }
+
+const open = async (count: number, whyNotMore?: string): Promise<Backend> => {
+  const memory = new Memory(count > 1);
+  return new WasmBackend(memory, await Threads.start(memory, count), whyNotMore);
+};
 
 class WasmBackend implements Backend {
   readonly name = 'wasm';
@@ -77,13 +91,16 @@ class WasmBackend implements Backend {
   constructor(
     private readonly memory: Memory,
     private readonly threads: Threads,
+    private readonly whyNotMore: string | undefined,
   ) {
     this.modules = new Modules(memory, threads.count > 1);
     this.fused = knowsMultiplyAdd(memory);
   }
 
   get description(): string {
-    return `WebAssembly SIMD, ${this.threads.count} ${this.threads.count === 1 ? 'thread' : 'threads'}`;
+    const { count } = this.threads;
+    const why = this.whyNotMore === undefined ? '' : ` (${this.whyNotMore})`;
+    return `WebAssembly SIMD, ${count} ${count === 1 ? 'thread' : 'threads'}${why}`;
   }
 
   get liveBytes(): number {

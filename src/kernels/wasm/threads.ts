@@ -35,8 +35,12 @@ export interface ThreadJob extends RunnableJob {
   readonly module: CompiledCode;
 }
 
+/** Jobs that are written down in the memory (or kept here, where no worker takes part: address 0). */
 export interface Batch {
   readonly jobs: readonly ThreadJob[];
+  readonly address: number;
+  /** By this workers know a batch that they have read before. */
+  readonly serial: number;
   free(): void;
 }
 
@@ -67,7 +71,6 @@ export class Threads {
   private nextSerial = 1;
   private failure: Error | undefined;
 
-  /** One thread, which needs no shared memory. More: `await start()`. */
   private constructor(
     private readonly memory: Memory,
     readonly count: number,
@@ -80,6 +83,8 @@ export class Threads {
 
   /** Resolves when every worker has answered; rejects when one cannot start. */
   static async start(memory: Memory, count: number): Promise<Threads> {
+    if (count > 1 && typeof SharedArrayBuffer === 'undefined')
+      throw new Error('wasm: threads need shared memory, which a page has only when it is cross-origin isolated');
     const threads = new Threads(memory, count);
     for (let k = 1; k < count; k++) {
       const worker = platform.startWorker(source, { memory: memory.memory, control: threads.control });
@@ -101,7 +106,7 @@ export class Threads {
   }
 
   /** Writes the jobs down in the memory, to be run again and again. */
-  prepare(jobs: readonly ThreadJob[]): Batch & { readonly address: number; readonly serial: number } {
+  prepare(jobs: readonly ThreadJob[]): Batch {
     const address = this.needsWorkers(jobs) ? this.memory.allocateBytes(jobs.length * JOB_BYTES) : 0;
     if (address !== 0) this.writeJobs(address, jobs);
     const free = () => {
@@ -124,7 +129,7 @@ export class Threads {
     this.share(this.eager.address, 0, jobs);
   }
 
-  runBatch(batch: ReturnType<Threads['prepare']>): void {
+  runBatch(batch: Batch): void {
     if (batch.address === 0) runAlone(batch.jobs);
     else {
       this.resetCounters(batch.address, batch.jobs.length);

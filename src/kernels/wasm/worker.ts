@@ -32,7 +32,7 @@ export interface WorkerStart {
 /** Decoded batches of programs that are kept; eager calls (serial 0) are decoded each time. */
 const MOST_BATCHES = 64;
 /** Turns of looking for the next batch before going to sleep: eager calls follow each other closely. */
-const SPINS = 20_000;
+const SPINS = 10_000;
 
 const serve = ({ memory, control }: WorkerStart): never => {
   const modules = new Map<number, RunPieces>();
