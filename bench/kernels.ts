@@ -1,0 +1,291 @@
+/**
+ * Every kernel on wasm, with the shapes that the face networks give it.
+ *
+ *   npm run bench -- kernels               one thread
+ *   npm run bench -- kernels 2             two threads
+ *   npm run bench -- kernels 1 conv        only kernels whose name contains "conv"
+ */
+import Benchmark from 'benchmark';
+import Table from 'cli-table3';
+import type { Backend } from '../src/kernels/backend';
+import { type KernelCall, type KernelName, RELU, type Slot, type WindowSizes } from '../src/kernels/kernel';
+import { openWasm } from '../src/kernels/wasm/backend';
+import { random } from '../src/tensor/random';
+
+/** Slots of random numbers for a case. */
+interface Slots {
+  input(length: number): Slot;
+  /** The same, of an operand that prepare() may take as constant. */
+  constant(length: number): Slot;
+  output(length: number): Slot;
+}
+
+interface KernelCase<K extends KernelName> {
+  title: string;
+  /** Multiplications and additions, where they are what a kernel is about. */
+  flops?: number;
+  call(slots: Slots): KernelCall<K>;
+}
+
+const SECONDS_PER_CASE = 0.7;
+
+/** 'same' padding of a square image. */
+function squareWindow(side: number, filter: number, stride: number): WindowSizes {
+  const out = Math.ceil(side / stride);
+  const padding = Math.max(0, (out - 1) * stride + filter - side) >> 1;
+  return {
+    batch: 1,
+    height: side,
+    width: side,
+    outHeight: out,
+    outWidth: out,
+    filterHeight: filter,
+    filterWidth: filter,
+    strideY: stride,
+    strideX: stride,
+    top: padding,
+    left: padding,
+  };
+}
+
+const convolution = (
+  side: number,
+  filter: number,
+  stride: number,
+  inChannels: number,
+  outChannels: number,
+): KernelCase<'conv2d'> => {
+  const window = squareWindow(side, filter, stride);
+  const outputs = window.outHeight * window.outWidth * outChannels;
+  const weights = filter * filter * inChannels * outChannels;
+  return {
+    title: `${side}x${side}x${inChannels}, ${filter}x${filter}/${stride}, to ${outChannels}`,
+    flops: 2 * outputs * filter * filter * inChannels,
+    call: ({ input, constant, output }) => ({
+      kernel: 'conv2d',
+      inputs: { input: input(side * side * inChannels), filter: constant(weights), bias: constant(outChannels) },
+      outputs: { output: output(outputs) },
+      attributes: { ...window, inChannels, outChannels, activation: RELU },
+    }),
+  };
+};
+
+const depthwise = (side: number, stride: number, channels: number): KernelCase<'depthwiseConv2d'> => {
+  const window = squareWindow(side, 3, stride);
+  const outputs = window.outHeight * window.outWidth * channels;
+  return {
+    title: `${side}x${side}x${channels}, 3x3/${stride}`,
+    flops: 2 * outputs * 9,
+    call: ({ input, constant, output }) => ({
+      kernel: 'depthwiseConv2d',
+      inputs: { input: input(side * side * channels), filter: constant(9 * channels), bias: constant(channels) },
+      outputs: { output: output(outputs) },
+      attributes: { ...window, channels, activation: RELU },
+    }),
+  };
+};
+
+const product = (rows: number, inner: number, columns: number): KernelCase<'matmul'> => ({
+  title: `${rows}x${inner} by ${inner}x${columns}`,
+  flops: 2 * rows * inner * columns,
+  call: ({ input, constant, output }) => ({
+    kernel: 'matmul',
+    inputs: { left: input(rows * inner), right: constant(inner * columns) },
+    outputs: { output: output(rows * columns) },
+    attributes: { rows, inner, columns, activation: RELU },
+  }),
+});
+
+const only = <K extends KernelName>(title: string, call: KernelCase<K>['call']): KernelCase<K>[] => [{ title, call }];
+
+/** Kernels that go number by number are given what the first block of the face ResNet makes. */
+const LENGTH = 35 * 35 * 32;
+const CHANNELS = 32;
+const SHAPE = '35x35x32';
+const attributes = { length: LENGTH, channels: CHANNELS };
+
+/** A kernel without a case does not compile. */
+const CASES: { [K in KernelName]: KernelCase<K>[] } = {
+  conv2d: [
+    convolution(150, 7, 2, 3, 32),
+    convolution(35, 3, 1, 32, 32),
+    convolution(35, 3, 2, 32, 64),
+    convolution(17, 3, 1, 64, 64),
+    convolution(8, 3, 1, 128, 128),
+    convolution(4, 3, 1, 256, 256),
+    convolution(414, 3, 1, 3, 16),
+    convolution(128, 1, 1, 64, 128),
+    convolution(32, 1, 1, 512, 512),
+    convolution(16, 1, 1, 1024, 1024),
+  ],
+  depthwiseConv2d: [depthwise(256, 1, 32), depthwise(128, 2, 128), depthwise(32, 1, 512), depthwise(13, 1, 256)],
+  matmul: [product(1, 256, 128), product(16, 256, 128), product(128, 1152, 128), product(512, 512, 512)],
+  batchNorm: only(SHAPE, ({ input, constant, output }) => ({
+    kernel: 'batchNorm',
+    inputs: {
+      input: input(LENGTH),
+      mean: constant(CHANNELS),
+      variance: constant(CHANNELS),
+      gamma: constant(CHANNELS),
+      beta: constant(CHANNELS),
+    },
+    outputs: { output: output(LENGTH) },
+    attributes: { ...attributes, epsilon: 0.001 },
+  })),
+  scaleShift: only(SHAPE, ({ input, constant, output }) => ({
+    kernel: 'scaleShift',
+    inputs: { input: input(LENGTH), scale: constant(CHANNELS), shift: constant(CHANNELS) },
+    outputs: { output: output(LENGTH) },
+    attributes: { ...attributes, activation: RELU },
+  })),
+  activation: only(SHAPE, ({ input, output }) => ({
+    kernel: 'activation',
+    inputs: { input: input(LENGTH) },
+    outputs: { output: output(LENGTH) },
+    attributes: { length: LENGTH, activation: RELU },
+  })),
+  prelu: only(SHAPE, ({ input, constant, output }) => ({
+    kernel: 'prelu',
+    inputs: { input: input(LENGTH), slopes: constant(CHANNELS) },
+    outputs: { output: output(LENGTH) },
+    attributes,
+  })),
+  sigmoid: only(SHAPE, ({ input, output }) => ({
+    kernel: 'sigmoid',
+    inputs: { input: input(LENGTH) },
+    outputs: { output: output(LENGTH) },
+    attributes: { length: LENGTH },
+  })),
+  scale: only(SHAPE, ({ input, output }) => ({
+    kernel: 'scale',
+    inputs: { input: input(LENGTH) },
+    outputs: { output: output(LENGTH) },
+    attributes: { length: LENGTH, factor: 1 / 127.5, offset: -1 },
+  })),
+  add: only(SHAPE, ({ input, output }) => ({
+    kernel: 'add',
+    inputs: { left: input(LENGTH), right: input(LENGTH) },
+    outputs: { output: output(LENGTH) },
+    attributes: { length: LENGTH, rightLength: LENGTH, activation: RELU },
+  })),
+  multiply: only(SHAPE, ({ input, output }) => ({
+    kernel: 'multiply',
+    inputs: { left: input(LENGTH), right: input(LENGTH) },
+    outputs: { output: output(LENGTH) },
+    attributes: { length: LENGTH, rightLength: LENGTH },
+  })),
+  maxPool2d: only('72x72x32, 3x3/2', ({ input, output }) => ({
+    kernel: 'maxPool2d',
+    inputs: { input: input(72 * 72 * 32) },
+    outputs: { output: output(36 * 36 * 32) },
+    attributes: { ...squareWindow(72, 3, 2), channels: 32 },
+  })),
+  averagePool2d: only('34x34x32, 2x2/2', ({ input, output }) => ({
+    kernel: 'averagePool2d',
+    inputs: { input: input(34 * 34 * 32) },
+    outputs: { output: output(17 * 17 * 32) },
+    attributes: { ...squareWindow(34, 2, 2), channels: 32 },
+  })),
+  globalAveragePool: only('7x7x256', ({ input, output }) => ({
+    kernel: 'globalAveragePool',
+    inputs: { input: input(7 * 7 * 256) },
+    outputs: { output: output(256) },
+    attributes: { batch: 1, positions: 7 * 7, channels: 256 },
+  })),
+  softmax: only('5118 rows of 3', ({ input, output }) => ({
+    kernel: 'softmax',
+    inputs: { input: input(5118 * 3) },
+    outputs: { output: output(5118 * 3) },
+    attributes: { rows: 5118, columns: 3 },
+  })),
+  l2Normalize: only('64 rows of 128', ({ input, output }) => ({
+    kernel: 'l2Normalize',
+    inputs: { input: input(64 * 128) },
+    outputs: { output: output(64 * 128) },
+    attributes: { rows: 64, columns: 128, epsilon: 1e-12 },
+  })),
+  pad: only('17x17x32 to 18x18x64', ({ input, output }) => ({
+    kernel: 'pad',
+    inputs: { input: input(17 * 17 * 32) },
+    outputs: { output: output(18 * 18 * 64) },
+    attributes: {
+      batch: 1,
+      height: 17,
+      width: 17,
+      channels: 32,
+      outHeight: 18,
+      outWidth: 18,
+      outChannels: 64,
+      top: 0,
+      left: 0,
+    },
+  })),
+  concat: only('6 parts, 5118x4', ({ input, output }) => {
+    const inners = [3072, 1536, 384, 96, 24, 6].map((boxes) => boxes * 4);
+    return {
+      kernel: 'concat',
+      inputs: { parts: inners.map(input) },
+      outputs: { output: output(5118 * 4) },
+      attributes: { outer: 1, inners },
+    };
+  }),
+  resizeBilinear: only('1280x1920x3 to 416x416', ({ input, output }) => ({
+    kernel: 'resizeBilinear',
+    inputs: { input: input(1280 * 1920 * 3) },
+    outputs: { output: output(416 * 416 * 3) },
+    attributes: { batch: 1, height: 1280, width: 1920, channels: 3, outHeight: 416, outWidth: 416 },
+  })),
+  affineWarp: only('1280x1920x3 to 150x150', ({ input, constant, output }) => ({
+    kernel: 'affineWarp',
+    inputs: { image: input(1280 * 1920 * 3), matrices: constant(6) },
+    outputs: { output: output(150 * 150 * 3) },
+    attributes: { batch: 1, height: 1280, width: 1920, channels: 3, outHeight: 150, outWidth: 150 },
+  })),
+};
+
+/** Runs a case for a while, as a prepared program. */
+async function measure(backend: Backend, { call }: KernelCase<KernelName>): Promise<Benchmark> {
+  const generator = random(1);
+  const slots: Slot[] = [];
+  const constants = new Set<Slot>();
+  const allocate = (length: number) => {
+    const slot = backend.allocate(length);
+    slots.push(slot);
+    return slot;
+  };
+  const input = (length: number) => {
+    const slot = allocate(length);
+    backend.write(
+      slot,
+      Float32Array.from({ length }, () => Math.abs(generator.normal())),
+    );
+    return slot;
+  };
+  const constant = (length: number) => {
+    const slot = input(length);
+    constants.add(slot);
+    return slot;
+  };
+  const program = await backend.prepare([call({ input, constant, output: allocate })], constants);
+  const benchmark = new Benchmark(() => program.run(), { maxTime: SECONDS_PER_CASE }).run();
+  program.free();
+  for (const slot of slots) backend.free(slot);
+  return benchmark;
+}
+
+const [threads = '1', wanted = ''] = process.argv.slice(2);
+const backend = await openWasm({ threads: Number(threads) });
+const table = new Table({
+  head: ['kernel', 'shape', 'ops/s', '±', 'microseconds', 'GFLOP/s'],
+  style: { head: [], border: [], compact: true },
+});
+for (const [kernel, cases] of Object.entries(CASES)) {
+  if (!kernel.toLowerCase().includes(wanted.toLowerCase())) continue;
+  for (const one of cases) {
+    const { hz, stats } = await measure(backend, one);
+    const gigaflops = one.flops ? ((one.flops * hz) / 1e9).toFixed(1) : '';
+    table.push([kernel, one.title, hz.toFixed(0), `${stats.rme.toFixed(1)} %`, (1e6 / hz).toFixed(1), gigaflops]);
+  }
+}
+console.log(`${backend.description}, Node ${process.version}\n${table}`);
+await backend.close();

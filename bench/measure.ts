@@ -1,0 +1,37 @@
+export interface MeasureOptions {
+  /** Turns of each contender; the median is over the runs of all of them. */
+  rounds?: number;
+  /** Turns before those that count. */
+  warmUps?: number;
+  /** A contender that has taken this long sits out the remaining rounds, once it has had three. */
+  seconds?: number;
+}
+
+/** Runs a contender once or a few times and gives the milliseconds of each run. */
+export type Turn = () => Promise<readonly number[]>;
+
+/**
+ * Median milliseconds of each contender. They take turns, so that whatever else the machine does hits all of them
+ * alike.
+ */
+export async function medianTimes(
+  contenders: readonly Turn[],
+  { rounds = 15, warmUps = 1, seconds = 10 }: MeasureOptions = {},
+): Promise<number[]> {
+  const turns = contenders.map((): number[][] => []);
+  for (let round = -warmUps; round < rounds; round++)
+    for (const [k, turn] of contenders.entries()) {
+      if (turns[k].length >= 3 && sum(turns[k].flat()) > seconds * 1000) continue;
+      const times = await turn();
+      if (round >= 0) turns[k].push([...times]);
+    }
+  return turns.map((times) => median(times.flat()));
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
