@@ -1,7 +1,7 @@
 import type { KernelCall } from '../kernel';
-import { f32, f64, i32, type Local } from './assembler';
-import { blendCorners, oneMinus } from './blend';
+import { type Expression, type F64, type FunctionBuilder, f32, f32x4, f64, i32, type Local, v128 } from './assembler';
 import { type Code, type Job, type Planning, singleFunction } from './job';
+import { storeFirst } from './runs';
 
 export const affineWarp = ({ inputs, outputs, attributes }: KernelCall<'affineWarp'>, planning: Planning): Job[] => {
   const { batch, height, width, channels, outHeight, outWidth } = attributes;
@@ -21,6 +21,30 @@ export const affineWarp = ({ inputs, outputs, attributes }: KernelCall<'affineWa
     },
   ];
 };
+
+/** One of the pixels that a bilinear sample is made of. */
+interface Corner {
+  address: Local<'i32'>;
+  weight: F64;
+}
+
+/** Stores the weighted sum of four pixels of `channels` numbers at target. */
+const blendCorners = (
+  f: FunctionBuilder,
+  target: Expression<'i32'>,
+  channels: Local<'i32'>,
+  corners: readonly Corner[],
+): void => {
+  const weights = corners.map(({ weight }) => f.let(f32x4.splat(f32.fromF64(weight))));
+  f.forRange(0, channels, 4, (channel) => {
+    const at = f.let(i32.shl(channel, 2));
+    const [first, ...others] = corners.map(({ address }, k) => f32x4.mul(v128.load(i32.add(address, at)), weights[k]));
+    const sum = others.reduce((total, term) => f32x4.add(total, term), first);
+    storeFirst(f, f.let(i32.add(target, at)), sum, f.let(i32.sub(channels, channel)));
+  });
+};
+
+const oneMinus = (value: F64): F64 => f64.sub(f64.const(1), value);
 
 /** Places are computed in double precision: far from the origin a float32 has no digits left for the fraction. */
 const code: Code = singleFunction('affineWarp', ({ f, first, end }) => {

@@ -253,6 +253,10 @@ export class FunctionBuilder {
     this.emit(toCode(address), value, simd(0x5a), [0], unsigned(offset), [lane]);
   }
 
+  storeI32(address: I32, value: I32, offset = 0): void {
+    this.emit(toCode(address), toCode(value), [0x36, 0], unsigned(offset));
+  }
+
   storeF32(address: I32, value: F32, offset = 0): void {
     this.emit(toCode(address), value, [0x38, 0], unsigned(offset));
   }
