@@ -9,7 +9,7 @@
  * tap, or one a filter row where no padding is touched), and a table says where each begins: an implicit GEMM by
  * indirection. An entry of -1 points at a row of zeros, which is all that padding costs.
  *
- * Rows past the end of the last tile repeat a row that exists and are stored to a place that nobody reads.
+ * Rows past the end of the last tile read zeros, or a row that exists, and are stored to a place that nobody reads.
  */
 import type { Activation } from '../kernel';
 import { emitActivation } from './activate';
