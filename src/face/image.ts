@@ -27,7 +27,7 @@ const SMALLEST_FILE = 20;
  */
 export async function readImage(source: ImageSource): Promise<RawImage> {
   const name = nameOf(source);
-  if (isRawImage(source)) return checkRawImage(source);
+  if (isRawImage(source)) return checkRawImage(source, name);
   const file = await readFile(source, name);
   if (file.length === 0) throw new ImageError(`${name} is empty`);
   const { width, height, type } = readHeader(file, name);
@@ -36,20 +36,20 @@ export async function readImage(source: ImageSource): Promise<RawImage> {
       `${name} is of type ${type.toUpperCase()}, which cannot be read here; save it as JPEG or PNG first`,
     );
   checkSize(width, height, name);
-  return onWhite(await decode(file, type, name));
+  return { ...onWhite(await decode(file, type, name)), name };
 }
 
 /** The bytes of a PNG file. */
 export async function encodePng(image: RawImage): Promise<Uint8Array> {
-  return platform.encodePng(checkRawImage(image));
+  return platform.encodePng(checkRawImage(image, nameOf(image)));
 }
 
 /** What to call a picture in a sentence: its path, its URL without the query, or that it has no name. */
 export function nameOf(source: ImageSource): string {
   if (typeof source === 'string') return source.startsWith('data:') ? 'the picture in a data URL' : source;
   if (source instanceof URL) return source.protocol === 'data:' ? 'the picture in a data URL' : source.href;
-  if (source instanceof Blob) return 'name' in source && source.name ? `${source.name}` : 'the blob';
-  return isRawImage(source) ? 'the raw picture' : 'the picture given as bytes';
+  if (source instanceof Blob) return 'name' in source ? `${source.name}` : 'the picture given as a blob';
+  return isRawImage(source) ? (source.name ?? 'the raw picture') : 'the picture given as bytes';
 }
 
 function isRawImage(source: ImageSource): source is RawImage {
@@ -116,7 +116,7 @@ function checkSize(width: number, height: number, name: string) {
     );
 }
 
-function checkRawImage(image: RawImage, name = 'the raw picture'): RawImage {
+function checkRawImage(image: RawImage, name: string): RawImage {
   const { width, height, data } = image;
   checkSize(width, height, name);
   if (data.length !== 4 * width * height)

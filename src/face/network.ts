@@ -1,5 +1,6 @@
 import type { Backend, Numbers } from '../kernels/backend';
 import { compile, type Plan } from '../nn/compile';
+import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { openPretrained, type PretrainedNetwork } from './pretrained/networks';
 import type { PretrainedName } from './pretrained/weights';
@@ -26,7 +27,7 @@ export class Network {
   values = (name: string) => this.#pretrained.weights.values(name).values;
 
   /**
-   * @param images makes image k, [1, side, side, 3], RGB 0 to 255; it is freed by the caller's scope or by the caller
+   * @param images makes image k, [1, side, side, 3], RGB 0 to 255; made inside a scope that frees it
    * @returns for each image, the numbers of each of the network's outputs
    */
   async run(count: number, side: number, image: (k: number) => Tensor): Promise<Numbers[][]> {
@@ -34,17 +35,19 @@ export class Network {
     while (results.length < count) {
       const batch = BATCHES.find((size) => size <= count - results.length) ?? 1;
       const plan = await this.#plan(batch, side);
-      const size = plan.input.size / batch;
-      for (let k = 0; k < batch; k++) {
-        const one = image(results.length + k);
-        this.#backend.copy(one.slot, plan.input.slot, { length: size, toOffset: k * size });
-      }
-      // Run and ask for the outputs in one go: another caller may use the plan as soon as we wait.
+      // Filling, running and asking for the outputs happen in one go: another caller may use the plan once we wait.
+      this.#fill(plan.input, batch, (k) => image(results.length + k));
       const outputs = await Promise.all(plan.run().map((output) => output.data()));
       for (let k = 0; k < batch; k++)
         results.push(outputs.map((all) => all.slice((k * all.length) / batch, ((k + 1) * all.length) / batch)));
     }
     return results;
+  }
+
+  #fill(input: Tensor, batch: number, image: (k: number) => Tensor): void {
+    using _ = scope();
+    const length = input.size / batch;
+    for (let k = 0; k < batch; k++) this.#backend.copy(image(k).slot, input.slot, { length, toOffset: k * length });
   }
 
   /** Compiles the plan for one image ahead of its first use. */
@@ -58,6 +61,7 @@ export class Network {
     if (!plan) {
       plan = compile(this.#backend, this.#pretrained.forward, [batch, side, side, 3]);
       this.#plans.set(key, plan);
+      plan.catch(() => this.#plans.delete(key));
     }
     return plan;
   }

@@ -16,7 +16,14 @@ export function warpPhoto(backend: Backend, photo: RawImage, toPhoto: Affine, si
   const step = Math.sqrt(Math.abs(toPhoto[0] * toPhoto[4] - toPhoto[1] * toPhoto[3]));
   const block = Math.max(1, Math.round(step));
 
-  const corners = ([[-1, -1], [side, -1], [-1, side], [side, side]] satisfies Point[]).map((corner) => apply(toPhoto, corner));
+  const corners = (
+    [
+      [-1, -1],
+      [side, -1],
+      [-1, side],
+      [side, side],
+    ] satisfies Point[]
+  ).map((corner) => apply(toPhoto, corner));
   const bound = (axis: 0 | 1, limit: number): [number, number] => {
     const values = corners.map((corner) => corner[axis]);
     const first = Math.max(0, Math.floor(Math.min(...values)) - block);

@@ -27,6 +27,8 @@ export interface RawImage {
   width: number;
   height: number;
   data: Uint8Array | Uint8ClampedArray;
+  /** What errors call it: the file that it was read from. */
+  name?: string;
 }
 
 export interface PlatformWorker {

@@ -1,0 +1,271 @@
+import type { Backend } from '../kernels/backend';
+import { type Device, type OpenDeviceOptions, openDevice } from '../tensor/device';
+import { scope } from '../tensor/scope';
+import { ARCFACE_TEMPLATE, chipTransform, DLIB_TEMPLATE, type Point, type Template } from './align';
+import type { Box } from './boxes';
+import { type DetectOptions, Detector, type DetectorName } from './detect';
+import { CALIBRATION, Embedder, type Embedding } from './embed';
+import { ImageError, type ImageSource, nameOf, type RawImage, readImage } from './image';
+import { LandmarkFinder, type LandmarkName } from './landmarks';
+import { type Comparison, compareEmbeddings } from './verify';
+import { toImage, warpPhoto } from './warp';
+
+export interface PipelineOptions extends OpenDeviceOptions {
+  /** Where to compute; 'auto' (the default) takes a real GPU, else WebAssembly. */
+  device?: Device;
+  /** 'tiny' (the default) is fast, 'ssd' finds more and takes about ten times as long. */
+  detector?: DetectorName;
+  /** 'full' (the default) or 'tiny', a quarter of the weights. */
+  landmarks?: LandmarkName;
+  /** Embed each face and its mirror image and add the two: better by a few errors in a thousand, twice the time. Default true. */
+  flip?: boolean;
+  /** Where the weight files are, a directory ending in '/'; by default the installed npm package, in a browser ./weights/. */
+  weights?: URL;
+}
+
+export interface Face {
+  /** Left, top, width, height in pixels of the upright photo; it may reach over the photo's edge. */
+  box: Box;
+  /** How sure the detector is, 0 to 1. */
+  score: number;
+  /** iBUG's 68 points in pixels of the upright photo: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67. */
+  landmarks: Point[];
+}
+
+export interface AlignedFace extends Face {
+  /** The face upright and at its template's size. */
+  chip: RawImage;
+}
+
+export interface EmbeddedFace extends AlignedFace, Embedding {}
+
+export interface Verification extends Comparison {
+  /** The most prominent face of each photo. */
+  faces: [EmbeddedFace, EmbeddedFace];
+  device: string;
+}
+
+/** What came of one photo of many: its faces, or the error that it met. */
+export interface PhotoResult {
+  source: ImageSource;
+  width?: number;
+  height?: number;
+  faces?: EmbeddedFace[];
+  error?: Error;
+}
+
+const TEMPLATES: Record<'dlib' | 'arcface', Template> = { dlib: DLIB_TEMPLATE, arcface: ARCFACE_TEMPLATE };
+
+/**
+ * From photos to faces: detect, find landmarks, align, embed, compare.
+ *
+ *     await using faces = await FacePipeline.open();
+ *     const { same, probability } = await faces.verify('a.jpg', 'b.jpg');
+ *
+ * Networks are read when they are first needed. Every method takes a path, URL, bytes, Blob or raw RGBA, and may be
+ * called while others run.
+ */
+export class FacePipeline {
+  /** Where it computes, and why there. */
+  readonly device: { name: Backend['name']; description: string; reason: string };
+  readonly #backend: Backend;
+  readonly #options: PipelineOptions;
+  #detector: Promise<Detector> | undefined;
+  #landmarkFinder: Promise<LandmarkFinder> | undefined;
+  #embedder: Promise<Embedder> | undefined;
+
+  private constructor(backend: Backend, reason: string, options: PipelineOptions) {
+    this.#backend = backend;
+    this.#options = options;
+    this.device = { name: backend.name, description: backend.description, reason };
+  }
+
+  /** @throws Error that says why when the device asked for is not to be had */
+  static async open(options: PipelineOptions = {}): Promise<FacePipeline> {
+    const { backend, reason } = await openDevice(options.device, options);
+    return new FacePipeline(backend, reason, options);
+  }
+
+  /** Bytes that the engine holds: weights, plans, and what is in work. */
+  get liveBytes(): number {
+    return this.#backend.liveBytes;
+  }
+
+  /** Reads the weights and compiles every network, so that the first photo is as fast as the next. */
+  async prepare(): Promise<void> {
+    const parts = await Promise.all([this.#getDetector(), this.#getLandmarkFinder(), this.#getEmbedder()]);
+    await Promise.all(parts.map((part) => part.prepare()));
+  }
+
+  /** All faces of a photo with their landmarks, the surest first. None is no error. @throws ImageError */
+  async detect(source: ImageSource, options: DetectOptions = {}): Promise<Face[]> {
+    return this.#find(await readImage(source), options);
+  }
+
+  /**
+   * The faces of a photo, upright, at the size and place a recognition network expects.
+   * @param options.template 'dlib' (150x150, the default) or 'arcface' (112x112)
+   */
+  async align(
+    source: ImageSource,
+    options: DetectOptions & { template?: keyof typeof TEMPLATES } = {},
+  ): Promise<AlignedFace[]> {
+    const photo = await readImage(source);
+    const faces = await this.#find(photo, options);
+    return this.#align(photo, faces, TEMPLATES[options.template ?? 'dlib']);
+  }
+
+  /** The faces of a photo, aligned by dlib's template, each with its 128-d embedding. */
+  async embed(source: ImageSource, options: DetectOptions = {}): Promise<EmbeddedFace[]> {
+    return this.#embed(await readImage(source), options);
+  }
+
+  /** The embedding of a chip that is already aligned to dlib's template. @throws ImageError unless it is 150x150 */
+  async embedAligned(source: ImageSource): Promise<Embedding> {
+    const chip = await readImage(source);
+    const { side } = DLIB_TEMPLATE;
+    if (chip.width !== side || chip.height !== side)
+      throw new ImageError(`${nameOf(source)} is ${chip.width}x${chip.height}; an aligned chip is ${side}x${side}`);
+    const embedder = await this.#getEmbedder();
+    const [embedding] = await embedder.embed(chip, [[1, 0, 0, 0, 1, 0]], this.#flip);
+    return embedding;
+  }
+
+  /**
+   * Whether two photos show one person. Where a photo has several faces, the most prominent is taken: large and near
+   * the middle.
+   *
+   * @param options.threshold the largest distance that counts as the same person, in place of the calibrated one
+   * @throws ImageError when a photo shows no face
+   */
+  async verify(
+    a: ImageSource,
+    b: ImageSource,
+    options: DetectOptions & { threshold?: number } = {},
+  ): Promise<Verification> {
+    // The second photo is decoded while the first is looked at.
+    const photos = [readImage(a), readImage(b)];
+    photos[1].catch(() => {}); // reported when it is awaited below
+    const faces: EmbeddedFace[] = [];
+    for (const [k, source] of [a, b].entries()) faces.push(await this.#mostProminent(await photos[k], source, options));
+    const [first, second] = faces;
+    const comparison = compareEmbeddings(
+      first.embedding,
+      second.embedding,
+      CALIBRATION[this.#flip ? 'flip' : 'plain'],
+      options.threshold,
+    );
+    return { ...comparison, faces: [first, second], device: this.device.name };
+  }
+
+  /**
+   * Embeds the faces of many photos; the next is decoded while one is looked at. A photo that cannot be read is
+   * a result with an `error`, and the others are still done.
+   */
+  async *embedAll(
+    sources: Iterable<ImageSource> | AsyncIterable<ImageSource>,
+    options: DetectOptions = {},
+  ): AsyncGenerator<PhotoResult> {
+    const reading: { source: ImageSource; photo: Promise<RawImage> }[] = [];
+    const finish = async ({ source, photo }: (typeof reading)[number]): Promise<PhotoResult> => {
+      try {
+        const { width, height } = await photo;
+        return { source, width, height, faces: await this.#embed(await photo, options) };
+      } catch (error) {
+        if (options.signal?.aborted) throw error;
+        return { source, error: error instanceof Error ? error : new Error(String(error)) };
+      }
+    };
+    for await (const source of sources) {
+      options.signal?.throwIfAborted();
+      const photo = readImage(source);
+      photo.catch(() => {}); // reported in its turn
+      reading.push({ source, photo });
+      const next = reading.length > 2 && reading.shift();
+      if (next) yield await finish(next);
+    }
+    for (const last of reading) yield await finish(last);
+  }
+
+  /** Waits for what is in work and frees the networks and the device. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const part of [this.#detector, this.#landmarkFinder, this.#embedder]) await (await part)?.dispose();
+    await this.#backend.close();
+  }
+
+  get #flip(): boolean {
+    return this.#options.flip ?? true;
+  }
+
+  async #find(photo: RawImage, options: DetectOptions): Promise<Face[]> {
+    const detector = await this.#getDetector();
+    const boxes = await detector.detect(photo, options);
+    options.signal?.throwIfAborted();
+    const finder = await this.#getLandmarkFinder();
+    const landmarks = await finder.find(
+      photo,
+      boxes.map(({ box }) => box),
+    );
+    return boxes.map((found, k) => ({ ...found, landmarks: landmarks[k] }));
+  }
+
+  async #align<F extends Face>(
+    photo: RawImage,
+    faces: readonly F[],
+    template: Template,
+  ): Promise<(F & { chip: RawImage })[]> {
+    const chips = await Promise.all(
+      faces.map(({ landmarks }) => {
+        using _ = scope();
+        return warpPhoto(this.#backend, photo, chipTransform(landmarks, template), template.side).data();
+      }),
+    );
+    return faces.map((face, k) => ({ ...face, chip: toImage(chips[k], template.side) }));
+  }
+
+  async #embed(photo: RawImage, options: DetectOptions): Promise<EmbeddedFace[]> {
+    return this.#embedFaces(photo, await this.#find(photo, options), options);
+  }
+
+  async #embedFaces(photo: RawImage, faces: readonly Face[], { signal }: DetectOptions): Promise<EmbeddedFace[]> {
+    signal?.throwIfAborted();
+    const embedder = await this.#getEmbedder();
+    const transforms = faces.map(({ landmarks }) => chipTransform(landmarks, embedder.template));
+    const embeddings = await embedder.embed(photo, transforms, this.#flip);
+    const aligned = await this.#align(photo, faces, embedder.template);
+    return aligned.map((face, k) => ({ ...face, ...embeddings[k] }));
+  }
+
+  async #mostProminent(photo: RawImage, source: ImageSource, options: DetectOptions): Promise<EmbeddedFace> {
+    const faces = await this.#find(photo, options);
+    if (faces.length === 0)
+      throw new ImageError(
+        `${nameOf(source)} shows no face that can be found (${photo.width}x${photo.height} pixels); ` +
+          'a face should be turned to the camera and at least about 30 pixels wide',
+      );
+    const prominence = ({ box: [x, y, width, height] }: Face) =>
+      width * height - (x + width / 2 - photo.width / 2) ** 2 - (y + height / 2 - photo.height / 2) ** 2;
+    const best = faces.reduce((a, b) => (prominence(b) > prominence(a) ? b : a));
+    const [embedded] = await this.#embedFaces(photo, [best], options);
+    return embedded;
+  }
+
+  #getDetector(): Promise<Detector> {
+    this.#detector ??= Detector.open(this.#backend, this.#options.detector ?? 'tiny', this.#options.weights);
+    return this.#detector;
+  }
+
+  #getLandmarkFinder(): Promise<LandmarkFinder> {
+    this.#landmarkFinder ??= LandmarkFinder.open(
+      this.#backend,
+      this.#options.landmarks ?? 'full',
+      this.#options.weights,
+    );
+    return this.#landmarkFinder;
+  }
+
+  #getEmbedder(): Promise<Embedder> {
+    this.#embedder ??= Embedder.open(this.#backend, this.#options.weights);
+    return this.#embedder;
+  }
+}
