@@ -18,8 +18,7 @@ if (files.length === 0) {
   console.error(`No test file matches ${wanted.join(', ')}.`);
   process.exit(1);
 }
-const outdir = '.cache/test';
-rmSync(outdir, { recursive: true, force: true });
+const outdir = `.cache/test-${process.pid}`; // two runs at once do not meet
 await build({ ...common('node'), entryPoints: files, outbase: 'test', outdir, splitting: true, sourcemap: 'inline' });
 
 const started = performance.now();
@@ -34,6 +33,7 @@ child.stdout.on('data', (chunk) => {
   process.stdout.write(chunk);
 });
 child.on('close', (code) => {
+  rmSync(outdir, { recursive: true, force: true });
   const count = (label) =>
     Number(
       output
