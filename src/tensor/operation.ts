@@ -5,6 +5,7 @@ import { TracingBackend } from './trace';
 /**
  * The tensor that `operation` is about to write, on the backend of its inputs.
  * @throws ShapeError when the inputs live on different backends
+ * @throws Error when one of them was freed; nothing is allocated then
  */
 export function outputOf(operation: string, inputs: readonly Tensor[], shape: Shape): Tensor {
   const tracing = inputs.find((input) => input.backend instanceof TracingBackend);
@@ -15,5 +16,6 @@ export function outputOf(operation: string, inputs: readonly Tensor[], shape: Sh
       throw new ShapeError(
         `${operation}: input ${formatShape(input.shape)} is on ${input.backend.name}, the others are on ${home.name}`,
       );
+  for (const input of inputs) input.slot; // throws if freed
   return Tensor.empty(backend, shape, operation);
 }

@@ -76,7 +76,7 @@ export class Tensor {
   reshape(...shape: number[]): Tensor {
     const known = shape.reduce((product, side) => (side === -1 ? product : product * side), 1);
     const resolved = shape.map((side) => (side === -1 ? this.size / known : side));
-    if (sizeOf(resolved) !== this.size || !resolved.every(Number.isInteger))
+    if (sizeOf(resolved) !== this.size || !resolved.every((side) => Number.isInteger(side) && side >= 0))
       throw new ShapeError(
         `reshape: ${formatShape(this.shape)} has ${this.size} numbers, ${formatShape(shape)} does not`,
       );

@@ -1,3 +1,5 @@
+import type { Test } from 'uvu';
+import * as assert from 'uvu/assert';
 import type { Backend } from '../../src/kernels/backend';
 import { openReference } from '../../src/kernels/reference/backend';
 import { openWasm } from '../../src/kernels/wasm/backend';
@@ -20,4 +22,16 @@ export function testDevices(): Promise<Backend[]> {
     return devices;
   })();
   return opened;
+}
+
+/** A test for each device, which must leave the device's live bytes as they were. Without a GPU that one is empty. */
+export function testOnEachDevice(test: Test, title: string, check: (backend: Backend) => Promise<void> | void): void {
+  for (const device of ['reference', 'wasm', 'webgpu'])
+    test(`${title}, on ${device}`, async () => {
+      const backend = (await testDevices()).find(({ name }) => name === device);
+      if (!backend) return;
+      const before = backend.liveBytes;
+      await check(backend);
+      assert.is(backend.liveBytes, before, 'bytes were left behind');
+    });
 }
