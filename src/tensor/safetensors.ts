@@ -18,7 +18,12 @@ interface HeaderEntry {
 }
 
 const MAXIMUM_HEADER = 100_000_000;
-const BYTES_OF: Record<string, number> = { F64: 8, F32: 4, F16: 2, BF16: 2 };
+const BYTES_OF = new Map([
+  ['F64', 8],
+  ['F32', 4],
+  ['F16', 2],
+  ['BF16', 2],
+]);
 
 /**
  * Reads a safetensors file (huggingface/safetensors, format of 2022): F32, F64, F16 and BF16, the last three
@@ -46,23 +51,27 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
   }
   if (!isRecord(header)) return fail('is no safetensors file (its header is not an object)');
 
-  const metadata: Record<string, string> = {};
+  const { __metadata__: metadata = {}, ...entries } = header;
+  if (!isStrings(metadata)) return fail('has metadata that are not strings');
   const tensors = new Map<string, NamedValues>();
-  for (const [key, entry] of Object.entries(header)) {
-    if (key === '__metadata__') {
-      if (isRecord(entry)) for (const [field, value] of Object.entries(entry)) metadata[field] = String(value);
-      continue;
-    }
+  const ranges: [number, number][] = [];
+  for (const [key, entry] of Object.entries(entries)) {
     if (!isEntry(entry)) return fail(`tensor ${key} has a malformed header`);
     const { dtype, shape, data_offsets: offsets } = entry;
     const [from, to] = offsets;
     const size = sizeOf(shape);
-    const width = BYTES_OF[dtype];
-    if (!width) fail(`tensor ${key} has type ${dtype}; F32, F64, F16 and BF16 can be read`);
+    const width = BYTES_OF.get(dtype) ?? fail(`tensor ${key} has type ${dtype}; F32, F64, F16 and BF16 can be read`);
     if (to - from !== size * width) fail(`tensor ${key} ${formatShape(shape)} does not fill its ${to - from} bytes`);
     if (start + to > bytes.length) fail(`is cut short: tensor ${key} ends at byte ${start + to} of ${bytes.length}`);
     tensors.set(key, { shape, values: toFloat32(view, start + from, size, dtype) });
+    ranges.push(offsets);
   }
+  let end = 0;
+  for (const [from, to] of ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    if (from !== end) fail(`is damaged: its tensors overlap or leave a gap at byte ${start + Math.min(from, end)}`);
+    end = to;
+  }
+  if (start + end !== bytes.length) fail(`is damaged: its tensors end at byte ${start + end} of ${bytes.length}`);
   return { tensors, metadata };
 }
 
@@ -72,16 +81,17 @@ export function writeSafetensors(
   metadata: Record<string, string> = {},
 ): Uint8Array {
   const names = [...tensors.keys()].sort();
-  const header: Record<string, unknown> = { __metadata__: metadata };
+  const header: [string, unknown][] = [['__metadata__', metadata]];
   let offset = 0;
   for (const name of names) {
     const { shape, values } = lookup(tensors, name);
     if (values.length !== sizeOf(shape))
       throw new Error(`safetensors: tensor ${name} ${formatShape(shape)} has ${values.length} values`);
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + 4 * values.length] };
+    if (name === '__metadata__') throw new Error('safetensors: no tensor can be called __metadata__');
+    header.push([name, { dtype: 'F32', shape, data_offsets: [offset, offset + 4 * values.length] }]);
     offset += 4 * values.length;
   }
-  const encoded = new TextEncoder().encode(JSON.stringify(header));
+  const encoded = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const headerLength = Math.ceil(encoded.length / 8) * 8; // padded with spaces, so that the numbers are aligned
   const bytes = new Uint8Array(8 + headerLength + offset).fill(0x20, 8 + encoded.length, 8 + headerLength);
   const view = new DataView(bytes.buffer);
@@ -133,6 +143,9 @@ function bfloatToNumber(bits: number): number {
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isStrings = (value: unknown): value is Record<string, string> =>
+  isRecord(value) && Object.values(value).every((item) => typeof item === 'string');
 
 const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((item) => Number.isSafeInteger(item) && item >= 0);
