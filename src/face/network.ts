@@ -1,6 +1,7 @@
 import type { Backend, Numbers } from '../kernels/backend';
 import { compile, type Plan } from '../nn/compile';
 import { scope } from '../tensor/scope';
+import type { Shape } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { openPretrained, type PretrainedNetwork } from './pretrained/networks';
 import type { PretrainedName } from './pretrained/weights';
@@ -13,6 +14,7 @@ export class Network {
   readonly #backend: Backend;
   readonly #pretrained: PretrainedNetwork;
   readonly #plans = new Map<string, Promise<Plan>>();
+  #compiling = 0;
 
   private constructor(backend: Backend, pretrained: PretrainedNetwork) {
     this.#backend = backend;
@@ -59,11 +61,22 @@ export class Network {
     const key = `${batch}x${side}`;
     let plan = this.#plans.get(key);
     if (!plan) {
-      plan = compile(this.#backend, this.#pretrained.forward, [batch, side, side, 3]);
+      plan = this.#compile([batch, side, side, 3]);
       this.#plans.set(key, plan);
       plan.catch(() => this.#plans.delete(key));
     }
     return plan;
+  }
+
+  /** A plan has its own copy of the weights, packed: the network's are on the backend only while one is made. */
+  async #compile(shape: Shape): Promise<Plan> {
+    this.#compiling++;
+    try {
+      return await compile(this.#backend, this.#pretrained.forward, shape);
+    } finally {
+      this.#compiling--;
+      if (this.#compiling === 0) this.#pretrained.weights.dispose();
+    }
   }
 
   async dispose(): Promise<void> {

@@ -19,7 +19,7 @@ export interface Backend {
   readonly name: DeviceName;
   /** For people: the adapter, or the instruction set and the number of threads. */
   readonly description: string;
-  /** Bytes in slots that are allocated and not freed. */
+  /** Bytes in slots that are allocated and not freed, and in what programs have packed. */
   readonly liveBytes: number;
 
   /** A new slot; its contents are undefined until written. */
@@ -32,16 +32,19 @@ export interface Backend {
   copy(from: Slot, to: Slot, range: CopyRange): void;
   /** The slot's numbers as they are after every call made so far. Rejects if the device is lost. */
   read(slot: Slot): Promise<Numbers>;
+  /** No output may share a slot with an input of the same call: shaders cannot read and write one buffer. */
   run(call: KernelCall): void;
   /**
    * Makes a fixed sequence of calls ready to be replayed: modules or pipelines compiled, slots bound.
-   * The contents of `constants` never change afterwards, so filters among them may be packed once.
+   * `constants` are written before this is called and never change afterwards, so filters may be packed once.
    */
   prepare(calls: readonly KernelCall[], constants: ReadonlySet<Slot>): Promise<Program>;
   close(): Promise<void>;
 }
 
 export interface Program {
+  /** Constants of which the program has packed a copy and which run() no longer reads: the caller may free them. */
+  readonly packed?: readonly Slot[];
   run(): void;
   /** Releases what prepare() made; the slots of the calls are the caller's. */
   free(): void;

@@ -59,7 +59,8 @@ export class Plan {
 }
 
 /**
- * Traces a network once and makes a plan of it.
+ * Traces a network once and makes a plan of it. The plan has its own copy of every constant, folded and packed: the
+ * network's parameters may change or be freed once it is made.
  *
  * @param backend where the network's parameters are and where the plan will run
  * @param inputShape batch included
@@ -72,47 +73,66 @@ export async function compile(backend: Backend, forward: Forward, inputShape: Sh
     const outputs = forward(input);
     return { input: input.slot, outputs: outputs.map(({ slot, shape }) => ({ slot, shape })) };
   })();
-  const { calls, made } = await fuse(backend, {
-    calls: tracing.calls,
-    input: traced.input,
-    outputs: traced.outputs.map(({ slot }) => slot),
-  });
+  const owned = new Set<Slot>();
+  const allocate = (length: number): Slot => {
+    const slot = backend.allocate(length);
+    owned.add(slot);
+    return slot;
+  };
+  const release = (slots: Iterable<Slot>): void => {
+    for (const slot of [...slots]) if (owned.delete(slot)) backend.free(slot);
+  };
+  const tensors: Tensor[] = [];
+  try {
+    const outputSlots = traced.outputs.map(({ slot }) => slot);
+    if (new Set([traced.input, ...outputSlots]).size <= outputSlots.length)
+      throw new Error('compile: a network gave its input, or one tensor twice, as output');
+    const calls = await fuse(backend, { calls: tracing.calls, input: traced.input, outputs: outputSlots }, allocate);
 
-  const input = unscoped(() => Tensor.empty(backend, inputShape, 'plan input'));
-  const outputs = unscoped(() => traced.outputs.map(({ shape }) => Tensor.empty(backend, shape, 'plan output')));
-  const places = new Map<Slot, Slot>([[traced.input, input.slot]]);
-  traced.outputs.forEach(({ slot }, i) => {
-    if (places.has(slot)) throw new Error('compile: a network gave its input, or one tensor twice, as output');
-    places.set(slot, outputs[i].slot);
-  });
-
-  const owned: Slot[] = [];
-  const constants = new Set<Slot>();
-  const written = new Set(calls.map((call) => call.outputs.output));
-  for (const slot of new Set(calls.flatMap(inputSlots))) {
-    if (places.has(slot) || written.has(slot)) continue;
-    const values = made.get(slot);
-    if (values) {
-      const constant = backend.allocate(values.length);
-      backend.write(constant, values);
+    const written = new Set(calls.map((call) => call.outputs.output));
+    const read = new Set(calls.flatMap(inputSlots));
+    release([...owned].filter((slot) => !read.has(slot))); // what was only a step on the way to a constant
+    const places = new Map<Slot, Slot>();
+    for (const slot of read) {
+      if (slot === traced.input || written.has(slot) || owned.has(slot)) continue;
+      const constant = allocate(slot.length);
+      backend.copy(slot, constant, { length: slot.length });
       places.set(slot, constant);
-      owned.push(constant);
-      constants.add(constant);
-    } else constants.add(slot);
-  }
-  owned.push(...placeByLiveness(backend, calls, places));
+    }
+    const constants = new Set(owned);
 
-  const placed = calls.map((call) => rebind(call, (slot) => places.get(slot) ?? slot));
-  const program = await backend.prepare(placed, constants);
-  return new Plan(placed, input, outputs, program, owned);
+    for (const { shape, role } of [
+      { shape: inputShape, role: 'plan input' },
+      ...traced.outputs.map(({ shape }) => ({ shape, role: 'plan output' })),
+    ])
+      tensors.push(unscoped(() => Tensor.empty(backend, shape, role)));
+    const [input, ...outputs] = tensors;
+    places.set(traced.input, input.slot);
+    traced.outputs.forEach(({ slot }, i) => {
+      places.set(slot, outputs[i].slot);
+    });
+    placeByLiveness(calls, places, allocate);
+
+    const placed = calls.map((call) => rebind(call, (slot) => places.get(slot) ?? slot));
+    const program = await backend.prepare(placed, constants);
+    release(program.packed ?? []);
+    return new Plan(placed, input, outputs, program, [...owned]);
+  } catch (error) {
+    release(owned);
+    for (const tensor of tensors) tensor.dispose();
+    throw error;
+  }
 }
 
 /**
  * Gives each slot that is written and not yet placed a place in memory, such that slots share a place where
  * the last reader of one comes before the writer of the other. A call's output never shares with its inputs.
- * @returns the slots it allocated
  */
-function placeByLiveness(backend: Backend, calls: readonly KernelCall[], places: Map<Slot, Slot>): Slot[] {
+function placeByLiveness(
+  calls: readonly KernelCall[],
+  places: Map<Slot, Slot>,
+  allocate: (length: number) => Slot,
+): void {
   const lastRead = new Map<Slot, number>();
   calls.forEach((call, time) => {
     for (const slot of inputSlots(call)) lastRead.set(slot, time);
@@ -133,11 +153,10 @@ function placeByLiveness(backend: Backend, calls: readonly KernelCall[], places:
     home.tenants.push(output);
     home.freeFrom = lastRead.get(output) ?? time;
   });
-  return homes.map(({ length, tenants }) => {
-    const place = backend.allocate(length);
+  for (const { length, tenants } of homes) {
+    const place = allocate(length);
     for (const slot of tenants) places.set(slot, place);
-    return place;
-  });
+  }
 }
 
 /** The same call on other slots. */

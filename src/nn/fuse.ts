@@ -8,11 +8,8 @@ export interface Trace {
   outputs: readonly Slot[];
 }
 
-/** The calls after fusion, and the values of the constants that were made for them. */
-export interface FusedTrace {
-  calls: KernelCall[];
-  made: Map<Slot, Float64Array>;
-}
+/** A vector on the host: float64, so that folding a chain of norms rounds once. */
+type Vector = Float64Array;
 
 type WeightedCall = KernelCall<'conv2d' | 'depthwiseConv2d' | 'matmul'>;
 const isWeighted = (call: KernelCall): call is WeightedCall =>
@@ -24,12 +21,20 @@ const hasActivation = (call: KernelCall): call is WeightedCall | KernelCall<'add
 const residualOf = (call: KernelCall) => (call.kernel === 'conv2d' ? call.inputs.residual : undefined);
 
 /**
- * Makes fewer calls that compute the same numbers, out of the trace's own call objects. A norm, or any scale and shift by constants, that follows a
- * convolution or dense layer becomes part of its weights and bias:
+ * Makes fewer calls that compute the same numbers, out of the trace's own call objects. A norm, or any scale and shift
+ * by constants, that follows a convolution or dense layer becomes part of its weights and bias:
  *   (sum of x * K[...,o] + b[o]) * scale[o] + shift[o] = sum of x * (K[...,o] * scale[o]) + (b[o] * scale[o] + shift[o]);
  * a residual add becomes the convolution's residual operand, and an activation part of the call before it.
+ *
+ * Weights are millions of numbers and are scaled on the backend; vectors are read and computed here.
+ *
+ * @param allocate makes the slots of new constants, on the backend; the caller frees them
  */
-export async function fuse(backend: Backend, { calls, input, outputs }: Trace): Promise<FusedTrace> {
+export async function fuse(
+  backend: Backend,
+  { calls, input, outputs }: Trace,
+  allocate: (length: number) => Slot,
+): Promise<KernelCall[]> {
   const written = new Set(calls.map((call) => call.outputs.output));
   const isConstant = (slot: Slot) => slot !== input && !written.has(slot);
 
@@ -37,12 +42,23 @@ export async function fuse(backend: Backend, { calls, input, outputs }: Trace): 
   for (const slot of [...calls.flatMap(inputSlots), ...outputs]) readers.set(slot, (readers.get(slot) ?? 0) + 1);
 
   const fused: KernelCall[] = [];
-  const made = new Map<Slot, Float64Array>();
-  const valuesOf = async (slot: Slot) => made.get(slot) ?? Float64Array.from(await backend.read(slot));
-  const make = (values: Float64Array): Slot => {
-    const slot = { length: values.length };
-    made.set(slot, values);
+  const vectors = new Map<Slot, Vector>();
+  const valuesOf = async (slot: Slot): Promise<Vector> =>
+    vectors.get(slot) ?? Float64Array.from(await backend.read(slot));
+  const make = (values: Vector): Slot => {
+    const slot = allocate(values.length);
+    backend.write(slot, values);
+    vectors.set(slot, values);
     return slot;
+  };
+  /** Weights have the output channel as their last axis (a depthwise filter [fh,fw,c,1] its only one). */
+  const scaled = (weights: Slot, scale: Vector): Slot => {
+    const factors = allocate(scale.length);
+    backend.write(factors, scale);
+    const output = allocate(weights.length);
+    const attributes = { length: weights.length, rightLength: scale.length };
+    backend.run({ kernel: 'multiply', inputs: { left: weights, right: factors }, outputs: { output }, attributes });
+    return output;
   };
 
   /** The place in `fused` of the call that wrote the slot, if nobody else reads it and its activation is linear. */
@@ -54,9 +70,7 @@ export async function fuse(backend: Backend, { calls, input, outputs }: Trace): 
   };
 
   /** Scale and shift per channel, where the call is nothing more than that, by constants. */
-  async function asScaleShift(
-    call: KernelCall,
-  ): Promise<{ source: Slot; scale: Float64Array; shift: Float64Array } | undefined> {
+  async function asScaleShift(call: KernelCall): Promise<{ source: Slot; scale: Vector; shift: Vector } | undefined> {
     if (call.kernel === 'batchNorm') {
       const { input: source, mean, variance, gamma, beta } = call.inputs;
       if (![mean, variance, gamma, beta].every(isConstant)) return undefined;
@@ -91,14 +105,11 @@ export async function fuse(backend: Backend, { calls, input, outputs }: Trace): 
     if (!isConstant(weights)) return false;
     if (before.inputs.bias && !isConstant(before.inputs.bias)) return false;
 
-    const old = await valuesOf(weights);
+    if (weights.length % scale.length !== 0) return false;
     const oldBias = before.inputs.bias && (await valuesOf(before.inputs.bias));
-    if (old.length % scale.length !== 0) return false;
-    const scaled = make(old.map((weight, i) => weight * scale[i % scale.length]));
-    const bias = make(shift.map((value, o) => (oldBias ? oldBias[o] * scale[o] : 0) + value));
-    if (before.kernel === 'matmul') before.inputs.right = scaled;
-    else before.inputs.filter = scaled;
-    before.inputs.bias = bias;
+    if (before.kernel === 'matmul') before.inputs.right = scaled(weights, scale);
+    else before.inputs.filter = scaled(weights, scale);
+    before.inputs.bias = make(shift.map((value, o) => (oldBias ? oldBias[o] * scale[o] : 0) + value));
     before.outputs.output = call.outputs.output;
     if (hasActivation(call)) before.attributes.activation = call.attributes.activation;
     return true;
@@ -152,5 +163,5 @@ export async function fuse(backend: Backend, { calls, input, outputs }: Trace): 
     if ((await foldIntoWeights(call)) || foldResidual(call) || foldActivation(call)) continue;
     fused.push(call.kernel === 'batchNorm' ? await asOneScaleShift(call) : call);
   }
-  return { calls: fused, made };
+  return fused;
 }

@@ -3,7 +3,7 @@ import type { NamedValues } from '../tensor/safetensors';
 import { unscoped } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
 
-/** The named weights of a network on a backend; each is uploaded when it is first asked for, and stays. */
+/** The named weights of a network on a backend; each is uploaded when it is first asked for, and stays until dispose(). */
 export class Parameters {
   readonly backend: Backend;
   readonly #values: ReadonlyMap<string, NamedValues>;
@@ -48,6 +48,7 @@ export class Parameters {
     return new Parameters(this.backend, this.#values, `${this.#prefix}${part}/`, this.#tensors);
   }
 
+  /** Frees what is on the backend. Whatever is asked for afterwards is uploaded again. */
   dispose(): void {
     for (const tensor of this.#tensors.values()) tensor.dispose();
     this.#tensors.clear();

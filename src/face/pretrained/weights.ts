@@ -38,30 +38,45 @@ export async function loadPretrained(
   );
 }
 
+/** Every weight is decoded anew each time its values are asked for: what stays in memory is the file. */
 export function decodeWeights(
   file: string,
   weights: readonly ManifestWeight[],
   bytes: Uint8Array,
 ): Map<string, NamedValues> {
   const decoded = new Map<string, NamedValues>();
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let offset = 0;
   for (const { name, shape, dtype, quantization } of weights) {
     const stored = quantization?.dtype ?? dtype;
-    const width = stored === 'uint8' ? 1 : 4;
-    const size = sizeOf(shape);
-    if (offset + size * width > bytes.length)
-      throw new Error(`${file}: the weight file is cut short at ${name} (byte ${offset} of ${bytes.length})`);
-    const read = (i: number): number => {
-      if (stored === 'uint8') return bytes[offset + i];
-      return stored === 'int32' ? view.getInt32(offset + 4 * i, true) : view.getFloat32(offset + 4 * i, true);
-    };
-    const { scale, min } = quantization ?? { scale: 1, min: 0 };
-    const values = new Float32Array(size);
-    for (let i = 0; i < size; i++) values[i] = read(i) * scale + min;
-    decoded.set(name, { shape, values });
-    offset += size * width;
+    const start = offset;
+    offset += sizeOf(shape) * (stored === 'uint8' ? 1 : 4);
+    if (offset > bytes.length)
+      throw new Error(`${file}: the weight file is cut short at ${name} (byte ${start} of ${bytes.length})`);
+    const own = bytes.subarray(start, offset);
+    decoded.set(name, {
+      shape,
+      get values() {
+        return dequantize(plainNumbers(own, stored), quantization);
+      },
+    });
   }
   if (offset !== bytes.length) throw new Error(`${file}: the weight file has ${bytes.length - offset} bytes too many`);
   return decoded;
+}
+
+type PlainNumbers = Uint8Array | Int32Array | Float32Array;
+
+/** The numbers as they are stored, little-endian. Copied, as they need not be aligned in the file. */
+function plainNumbers(bytes: Uint8Array, type: string): PlainNumbers {
+  if (type === 'uint8') return bytes;
+  const { buffer } = Uint8Array.from(bytes);
+  return type === 'int32' ? new Int32Array(buffer) : new Float32Array(buffer);
+}
+
+function dequantize(numbers: PlainNumbers, quantization: ManifestWeight['quantization']): Float32Array {
+  if (!quantization && numbers instanceof Float32Array) return numbers;
+  const { scale, min } = quantization ?? { scale: 1, min: 0 };
+  const values = new Float32Array(numbers.length);
+  for (let i = 0; i < numbers.length; i++) values[i] = numbers[i] * scale + min;
+  return values;
 }

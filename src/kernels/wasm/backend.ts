@@ -25,6 +25,7 @@ import { scale } from './scale';
 import { scaleShift } from './scale-shift';
 import { sigmoid } from './sigmoid';
 import { softmax } from './softmax';
+import { Tables } from './tables';
 import { grainOf, type ThreadJob, Threads } from './threads';
 
 const kernels: Kernels = {
@@ -85,7 +86,9 @@ const open = async (count: number, whyNotMore?: string): Promise<Backend> => {
 class WasmBackend implements Backend {
   readonly name = 'wasm';
   private readonly modules: Modules;
-  private readonly tables = new Map<string, number>();
+  private readonly tables: Tables;
+  /** Bytes that programs have packed. */
+  private packedBytes = 0;
   private readonly fused: boolean;
 
   constructor(
@@ -94,6 +97,7 @@ class WasmBackend implements Backend {
     private readonly whyNotMore: string | undefined,
   ) {
     this.modules = new Modules(memory, threads.count > 1);
+    this.tables = new Tables(memory);
     this.fused = knowsMultiplyAdd(memory);
   }
 
@@ -104,7 +108,7 @@ class WasmBackend implements Backend {
   }
 
   get liveBytes(): number {
-    return this.memory.liveBytes;
+    return this.memory.liveBytes + this.packedBytes;
   }
 
   allocate(length: number): Slot {
@@ -134,26 +138,31 @@ class WasmBackend implements Backend {
   }
 
   run(call: KernelCall): void {
-    const scratch: number[] = [];
+    const holdings = new Holdings(this.memory, this.tables);
     try {
-      const jobs = planCall(call, this.planning(new Set(), scratch));
+      const jobs = planCall(call, this.planning(new Set(), holdings));
       this.threads.run(jobs.map((job) => this.threadJob(job)));
     } finally {
-      for (const address of scratch) this.memory.freeBytes(address);
+      holdings.release();
     }
   }
 
   async prepare(calls: readonly KernelCall[], constants: ReadonlySet<Slot>): Promise<Program> {
-    const scratch: number[] = [];
-    const planning = this.planning(constants, scratch);
+    const holdings = new Holdings(this.memory, this.tables);
+    const planning = this.planning(constants, holdings);
     const jobs = calls.flatMap((call) => planCall(call, planning));
     await this.modules.compileAll(jobs.map(({ code }) => code));
-    const threadJobs = (once: boolean): ThreadJob[] =>
-      jobs.filter((job) => (job.once ?? false) === once).map((job) => this.threadJob(job));
-    this.threads.run(threadJobs(true));
-    const batch = this.threads.prepare(threadJobs(false));
+    const once = jobs.filter((job) => job.once === true);
+    const repeated = jobs.filter((job) => job.once !== true);
+    this.threads.run(once.map((job) => this.threadJob(job)));
+    const batch = this.threads.prepare(repeated.map((job) => this.threadJob(job)));
+    // Jobs know operands by their addresses, which no two constants share.
+    const [read, readAgain] = [once, repeated].map((some) => new Set(some.flatMap((job) => job.arguments)));
+    const isPacked = (address: number): boolean => read.has(address) && !readAgain.has(address);
+    this.packedBytes += holdings.bytes;
     let isFreed = false;
     return {
+      packed: [...constants].filter((slot) => isPacked(this.memory.addressOf(slot))),
       run: () => {
         if (isFreed) throw new Error('wasm: a program is run after it was freed');
         this.threads.runBatch(batch);
@@ -162,7 +171,8 @@ class WasmBackend implements Backend {
         if (isFreed) return;
         isFreed = true;
         batch.free();
-        for (const address of scratch) this.memory.freeBytes(address);
+        this.packedBytes -= holdings.bytes;
+        holdings.release();
       },
     };
   }
@@ -171,26 +181,13 @@ class WasmBackend implements Backend {
     this.threads.close();
   }
 
-  private planning(constants: ReadonlySet<Slot>, scratch: number[]): Planning {
-    const { memory, tables } = this;
+  private planning(constants: ReadonlySet<Slot>, holdings: Holdings): Planning {
     return {
       fused: this.fused,
-      address: (slot) => memory.addressOf(slot),
+      address: (slot) => this.memory.addressOf(slot),
       isConstant: (slot) => constants.has(slot),
-      scratch(bytes) {
-        const address = memory.allocateBytes(bytes);
-        scratch.push(address);
-        return address;
-      },
-      table(key, make) {
-        const known = tables.get(key);
-        if (known !== undefined) return known;
-        const values = make();
-        const address = memory.allocateBytes(values.byteLength);
-        new Int32Array(memory.memory.buffer, address, values.length).set(values);
-        tables.set(key, address);
-        return address;
-      },
+      scratch: (bytes) => holdings.scratch(bytes),
+      table: (key, make) => holdings.table(key, make),
     };
   }
 
@@ -203,6 +200,36 @@ class WasmBackend implements Backend {
       pieces: job.pieces,
       grain: grainOf(job.pieces, job.work, this.threads.count),
     };
+  }
+}
+
+/** What a call or a program holds besides its slots, until it is over. */
+class Holdings {
+  /** Bytes of scratch memory. */
+  bytes = 0;
+  private readonly addresses: number[] = [];
+  private readonly keys: string[] = [];
+
+  constructor(
+    private readonly memory: Memory,
+    private readonly tables: Tables,
+  ) {}
+
+  scratch(bytes: number): number {
+    const address = this.memory.allocateBytes(bytes);
+    this.addresses.push(address);
+    this.bytes += bytes;
+    return address;
+  }
+
+  table(key: string, make: () => Int32Array): number {
+    this.keys.push(key);
+    return this.tables.hold(key, make);
+  }
+
+  release(): void {
+    for (const address of this.addresses) this.memory.freeBytes(address);
+    this.tables.release(this.keys);
   }
 }
 

@@ -30,7 +30,7 @@ export interface Planning {
   readonly fused: boolean;
   /** Memory for as long as the jobs may run. */
   scratch(bytes: number): number;
-  /** Read-only numbers, made once for each key and kept. */
+  /** Read-only numbers that all calls with the key share. */
   table(key: string, make: () => Int32Array): number;
 }
 
