@@ -10,7 +10,7 @@ export type Stride = number | readonly [number, number];
  */
 export type Padding = 'same' | 'valid' | { top: number; bottom: number; left: number; right: number };
 
-/** @throws ShapeError when the window exceeds the padded image or a stride is not a positive whole number */
+/** @throws ShapeError when the window exceeds the padded image, or for a stride or padding that is not a whole number */
 export function windowSizes(
   operation: string,
   [batch, height, width]: Shape,
@@ -35,6 +35,9 @@ export function windowSizes(
     return { out: Math.floor((side + before + after - filter) / step) + 1, before };
   };
   const sides = typeof padding === 'string' ? { top: 0, bottom: 0, left: 0, right: 0 } : padding;
+  for (const zeros of [sides.top, sides.bottom, sides.left, sides.right])
+    if (!Number.isInteger(zeros) || zeros < 0)
+      throw new ShapeError(`${operation}: padding of ${zeros} is not a whole number from 0`);
   const vertical = along(height, filterHeight, strideY, sides.top, sides.bottom);
   const horizontal = along(width, filterWidth, strideX, sides.left, sides.right);
   return {
