@@ -16,20 +16,25 @@ export function intersectionOverUnion(a: Box, b: Box): number {
   return intersection / (a[2] * a[3] + b[2] * b[3] - intersection);
 }
 
+/** Boxes that overlap the best one by more than this have a vote on where it is. */
+const AGREEMENT = 0.6;
+
 /**
  * Greedy non-maximum suppression with box voting (Gidaris and Komodakis 2015, section 4.2): the best box stands for
- * all that overlap it by more than `overlap`, and becomes their mean, weighted by score.
+ * all that overlap it by more than `overlap`, and becomes the mean of those that agree with it, weighted by score.
  *
  * @returns best first
  */
-export function mergeBoxes(candidates: readonly ScoredBox[], overlap: number, vote = true): ScoredBox[] {
+export function mergeBoxes(candidates: readonly ScoredBox[], overlap: number): ScoredBox[] {
   let rest = [...candidates].sort((a, b) => b.score - a.score);
   const merged: ScoredBox[] = [];
   while (rest.length > 0) {
     const best = rest[0];
-    const group = rest.filter(({ box }) => box === best.box || intersectionOverUnion(box, best.box) > overlap);
-    rest = rest.filter((candidate) => !group.includes(candidate));
-    merged.push(vote ? { box: weightedMean(group), score: best.score } : best);
+    const agreeing = (least: number) =>
+      rest.filter((candidate) => candidate === best || intersectionOverUnion(candidate.box, best.box) > least);
+    merged.push({ box: weightedMean(agreeing(AGREEMENT)), score: best.score });
+    const covered = new Set(agreeing(overlap));
+    rest = rest.filter((candidate) => !covered.has(candidate));
   }
   return merged;
 }
