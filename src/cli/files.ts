@@ -38,11 +38,17 @@ export class OutputFolder {
   /**
    * @param out    a folder, made if it is not there; or, for one photo, a file that ends in .png
    * @param photos the files that are read
+   * @param kind   'folder' where one photo may give several pictures
    * @throws UserError when `out` is neither
    */
-  static async open(out: string, photos: readonly string[]): Promise<OutputFolder> {
+  static async open(
+    out: string,
+    photos: readonly string[],
+    kind: 'either' | 'folder' = 'either',
+  ): Promise<OutputFolder> {
     const extension = extname(out).toLowerCase();
     const isFile = extension === '.png' && !(await isFolder(out));
+    if (isFile && kind === 'folder') throw new UserError(`${out} names a file; name a folder with --out`);
     if (isFile && photos.length > 1)
       throw new UserError(`${out} is one file, but there are ${photos.length} photos; name a folder with --out`);
     if (/^\.(jpe?g|gif|bmp|tiff?|webp)$/.test(extension))

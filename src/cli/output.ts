@@ -8,9 +8,13 @@ export class UserError extends Error {
 
 export const EXIT = { fine: 0, different: 1, error: 2, interrupted: 130 } as const;
 
+/** What takes a progress bar off its line of the terminal; it is drawn anew on the next. */
+const CLEAR_LINE = '\r\x1b[2K';
+let isBarShown = false;
+
 /** A sentence on stderr: stdout holds results only. */
 export function tell(sentence: string) {
-  process.stderr.write(`likeness: ${sentence}\n`);
+  process.stderr.write(`${isBarShown ? CLEAR_LINE : ''}likeness: ${sentence}\n`);
 }
 
 /** Tells what went wrong, in one line; with `debug` also where. The exit code becomes 2. */
@@ -42,7 +46,7 @@ export function printTable(headings: string[], rows: (string | number)[][]) {
   const table = new Table({
     head: headings.map((heading) => colours.bold(heading)),
     // picocolors colours, and not the table, so that NO_COLOR is heeded.
-    style: { head: [], border: [] },
+    style: { head: [], border: [], compact: true },
   });
   const cell = (content: string | number) =>
     typeof content === 'number' ? { content, hAlign: 'right' as const } : content;
@@ -70,5 +74,20 @@ export async function startProgress(total: number, wanted: boolean): Promise<Pro
     Presets.shades_classic,
   );
   bar.start(total, 0);
-  return { advance: () => bar.increment(), stop: () => bar.stop() };
+  isBarShown = true;
+  const stop = () => {
+    bar.stop();
+    isBarShown = false;
+  };
+  return { advance: () => bar.increment(), stop };
+}
+
+/** Which pictures were written, under a table. */
+export function printWritten(paths: readonly string[] = []) {
+  if (paths.length > 0) printLine(`Written: ${paths.join(', ')}`);
+}
+
+/** Where it was computed and why there, under a table. */
+export function printDevice({ name, description, reason }: { name: string; description: string; reason: string }) {
+  printLine(colours.dim(`On ${name} (${description}): ${reason}.`));
 }

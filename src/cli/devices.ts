@@ -1,0 +1,42 @@
+import { type OpenedDevice, openDevice } from '../tensor/device';
+import type { CommonOptions } from './options';
+import { printJson, printLine, printTable } from './output';
+
+interface DeviceReport {
+  device: 'webgpu' | 'wasm' | 'reference';
+  available: boolean;
+  /** The adapter, or the instruction set and the number of threads. */
+  adapter?: string;
+  /** Why it is not available. */
+  reason?: string;
+}
+
+/** `likeness devices`: what there is to compute on, and what `auto` takes and why. */
+export async function devices(options: CommonOptions): Promise<void> {
+  const threads = options.threads === undefined ? {} : { threads: options.threads };
+  const reports: DeviceReport[] = [];
+  for (const device of ['webgpu', 'wasm', 'reference'] as const)
+    try {
+      reports.push({ device, available: true, adapter: await describe(await openDevice(device, threads)) });
+    } catch (error) {
+      reports.push({ device, available: false, reason: error instanceof Error ? error.message : String(error) });
+    }
+  const picked = await openDevice('auto', threads);
+  const auto = { device: picked.backend.name, reason: picked.reason };
+  await picked.backend.close();
+  if (options.json) return printJson({ devices: reports, auto });
+  printTable(
+    ['Device', 'Available', 'What it is'],
+    reports.map(({ device, available, adapter, reason }) => [
+      device,
+      available ? 'yes' : 'no',
+      adapter ?? reason ?? '',
+    ]),
+  );
+  printLine(`auto picks ${auto.device}: ${auto.reason}.`);
+}
+
+async function describe({ backend }: OpenedDevice): Promise<string> {
+  await backend.close();
+  return backend.description;
+}

@@ -1,0 +1,39 @@
+import { AnnotatedPhotos } from './annotated-photos';
+import { printFaces } from './faces-table';
+import { detectOptions, type EmbedOptions } from './options';
+import { printDevice, printJson, printLine, printTable, printWritten } from './output';
+import { forEachPhoto, isFailure, tellNoFace } from './photos';
+
+const JSON_HINT = 'The embeddings themselves, 128 numbers each, are printed with --json.';
+
+/** `likeness embed`: an embedding for each face of each photo. */
+export async function embed(files: string[], options: EmbedOptions, signal: AbortSignal): Promise<void> {
+  const annotated = await AnnotatedPhotos.openIf(options.out, files);
+  const { results, device } = await forEachPhoto(files, options, signal, async (pipeline, photo, file) => {
+    const embedded = await pipeline.embed(photo, detectOptions(options, signal));
+    if (embedded.length === 0) tellNoFace(file);
+    await annotated?.write(photo, file, embedded);
+    const faces = embedded.map(({ chip: _, ...face }) => face);
+    return { file, width: photo.width, height: photo.height, faces };
+  });
+  if (options.json) return printJson(results);
+  printFaces(results, { headings: ['Norm'], cells: ({ norm }) => [norm.toFixed(3)] });
+  printWritten(annotated?.written);
+  printLine(JSON_HINT);
+  printDevice(device);
+}
+
+/** `likeness embed --aligned`: each picture is a chip, one face that is aligned already. */
+export async function embedAligned(files: string[], options: EmbedOptions, signal: AbortSignal): Promise<void> {
+  const { results, device } = await forEachPhoto(files, options, signal, async (pipeline, chip, file) => {
+    const { embedding, norm } = await pipeline.embedAligned(chip);
+    return { file, faces: [{ embedding, norm }] };
+  });
+  if (options.json) return printJson(results);
+  printTable(
+    ['Chip', 'Norm'],
+    results.flatMap((result) => (isFailure(result) ? [] : [[result.file, result.faces[0].norm.toFixed(3)]])),
+  );
+  printLine(JSON_HINT);
+  printDevice(device);
+}

@@ -1,0 +1,123 @@
+#!/usr/bin/env node
+import { createRequire } from 'node:module';
+import { Command, CommanderError, Option } from 'commander';
+import type { AlignOptions } from './align';
+import {
+  type CommonOptions,
+  commonOptions,
+  type EmbedOptions,
+  noFlipOption,
+  outOption,
+  type PhotoOptions,
+  photoOptions,
+  thresholdOption,
+} from './options';
+import { EXIT, printJson, tell, tellError } from './output';
+import type { VerifyOptions } from './verify';
+
+const EXAMPLES = `
+Examples:
+  likeness verify passport.jpg selfie.jpg        do the two show one person?
+  likeness detect party.jpg --out party.png      mark every face
+  likeness align *.jpg --out chips               cut out the faces, upright, 150 x 150 pixels
+  likeness embed *.jpg --json > faces.json       128 numbers for each face
+  likeness devices                               what there is to compute on
+
+Exit codes: 0 fine, or the same person; 1 verify: not the same person; 2 an error, or a photo without a face where
+one is needed (detect finding none is an answer, and 0); 130 stopped by Ctrl-C. Of many photos, those that fail are
+told one by one and the others are still done. Transparent pixels are laid on white, EXIF orientation is applied.`;
+
+const { version }: { version: string } = createRequire(import.meta.url)('likeness/package.json');
+const stop = new AbortController();
+const { signal } = stop;
+
+const program = new Command('likeness')
+  .description('Finds the faces in photos, aligns, embeds and compares them.')
+  .version(version)
+  .exitOverride()
+  // Errors are told below, in the same way for whoever finds them.
+  .configureOutput({ outputError: () => undefined })
+  .addHelpText('after', EXAMPLES);
+
+function command(usage: string, description: string, options: Option[]): Command {
+  const added = program.command(usage).description(description);
+  for (const option of options) added.addOption(option);
+  return added;
+}
+
+command('detect <photo...>', 'find the faces in photos, and their 68 landmarks', [
+  ...photoOptions(),
+  outOption('write the photos with their faces marked: a folder, or a .png file for one photo'),
+]).action(async (files: string[], options: PhotoOptions) => {
+  await (await import('./detect')).detect(files, options, signal);
+});
+
+command('align <photo...>', 'cut out the faces, upright and at one size', [
+  ...photoOptions(),
+  outOption('the folder to write the faces to').makeOptionMandatory(),
+  new Option('--template <name>', 'dlib: 150 x 150 pixels, arcface: 112 x 112')
+    .choices(['dlib', 'arcface'])
+    .default('dlib'),
+]).action(async (files: string[], options: AlignOptions) => {
+  await (await import('./align')).align(files, options, signal);
+});
+
+command('embed <photo...>', 'turn each face into 128 numbers', [
+  ...photoOptions(),
+  outOption('write the photos with their faces marked: a folder, or a .png file for one photo'),
+  noFlipOption(),
+  new Option('--aligned', 'the pictures are faces cut out by align, 150 x 150 pixels').conflicts('out'),
+]).action(async (files: string[], options: EmbedOptions & { aligned?: boolean }) => {
+  const { embed, embedAligned } = await import('./embed');
+  await (options.aligned ? embedAligned : embed)(files, options, signal);
+});
+
+command('verify <photo> <other-photo>', 'tell whether two photos show one person', [
+  ...photoOptions(),
+  outOption('write the photos with the compared faces marked: a folder'),
+  noFlipOption(),
+  thresholdOption(),
+]).action(async (a: string, b: string, options: VerifyOptions) => {
+  await (await import('./verify')).verify([a, b], options, signal);
+});
+
+command('devices', 'list what there is to compute on', commonOptions()).action(async (options: CommonOptions) => {
+  await (await import('./devices')).devices(options);
+});
+
+function tellFailure(error: unknown) {
+  if (signal.aborted) {
+    tell('stopped');
+    process.exitCode = EXIT.interrupted;
+    return;
+  }
+  if (error instanceof CommanderError) {
+    // Help and the version come this way too, as errors with the exit code 0.
+    if (error.exitCode === 0) return;
+    error.message = error.message.replace(/^error: /, '');
+    // Bare `likeness` has printed its help, which says more than a sentence.
+    if (error.code === 'commander.help') {
+      process.exitCode = EXIT.error;
+      return;
+    }
+  }
+  const sentence = tellError(error, process.argv.includes('--debug'));
+  if (process.argv.includes('--json')) printJson({ error: sentence });
+}
+
+process.once('SIGINT', () => {
+  stop.abort();
+  // A second one does not wait for what is in work.
+  process.once('SIGINT', () => process.exit(EXIT.interrupted));
+});
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever reads has seen enough: `likeness ... | head`.
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  tellFailure(error);
+}

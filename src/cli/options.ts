@@ -1,0 +1,74 @@
+import { InvalidArgumentError, Option } from 'commander';
+import type { DetectOptions, DetectorName } from '../face/detect';
+import type { PipelineOptions } from '../face/pipeline';
+import type { Device } from '../tensor/device';
+
+/** What every command is given, as commander hands it over. */
+export interface CommonOptions {
+  json: boolean;
+  debug: boolean;
+  device: Device;
+  threads?: number;
+}
+
+export interface PhotoOptions extends CommonOptions {
+  detector: DetectorName;
+  minScore: number;
+  smallFaces: boolean;
+  out?: string;
+  progress: boolean;
+}
+
+export interface EmbedOptions extends PhotoOptions {
+  flip: boolean;
+}
+
+/** A number that must lie in a range, both ends included. */
+function number(lowest: number, highest: number, isWhole = false) {
+  return (text: string): number => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!(value >= lowest && value <= highest) || (isWhole && !Number.isInteger(value)))
+      throw new InvalidArgumentError(`It must be a ${isWhole ? 'whole ' : ''}number from ${lowest} to ${highest}.`);
+    return value;
+  };
+}
+
+export const commonOptions = () => [
+  new Option('--json', 'print one JSON document and nothing else').default(false, 'a table'),
+  new Option('--device <name>', 'where to compute')
+    .choices(['auto', 'webgpu', 'wasm', 'reference'])
+    .default('auto', 'auto: a real GPU, else wasm'),
+  new Option('--threads <count>', 'threads of wasm (default: one for each core)').argParser(number(1, 256, true)),
+  new Option('--debug', 'tell where an error comes from').default(false, 'one sentence'),
+];
+
+export const photoOptions = () => [
+  ...commonOptions(),
+  new Option('--detector <name>', 'tiny is fast, ssd finds more').choices(['tiny', 'ssd']).default('tiny'),
+  new Option('--min-score <number>', 'leave out faces that are less sure than this')
+    .argParser(number(0, 1))
+    .default(0.5),
+  new Option('--small-faces', 'look closer for small faces: slower').default(false, 'no'),
+  new Option('--no-progress', 'no progress bar'),
+];
+
+export const noFlipOption = () =>
+  new Option('--no-flip', 'embed each face as it is, without its mirror image: twice as fast, a little less accurate');
+
+export const thresholdOption = () =>
+  new Option('--threshold <distance>', 'largest distance that counts as the same person').argParser(number(0, 2));
+
+export const outOption = (description: string) => new Option('--out <path>', description);
+
+export const pipelineOptions = (options: PhotoOptions & { flip?: boolean }): PipelineOptions => ({
+  device: options.device,
+  detector: options.detector,
+  ...(options.threads === undefined ? {} : { threads: options.threads }),
+  ...(options.flip === undefined ? {} : { flip: options.flip }),
+});
+
+export const detectOptions = (options: PhotoOptions, signal: AbortSignal): DetectOptions => ({
+  minimumScore: options.minScore,
+  smallFaces: options.smallFaces,
+  signal,
+});

@@ -1,0 +1,60 @@
+import { type RawImage, readImage } from '../face/image';
+import { FacePipeline } from '../face/pipeline';
+import { type PhotoOptions, pipelineOptions } from './options';
+import { EXIT, startProgress, tell, tellError } from './output';
+
+/** A photo that could not be done, and the sentence that says why. */
+export interface Failure {
+  file: string;
+  error: string;
+}
+
+export const isFailure = (result: object): result is Failure => 'error' in result;
+
+/**
+ * Opens a pipeline and does some work for each photo, while the next photo is already being read. A photo that
+ * cannot be done is told on stderr and becomes a `Failure`; the others are still done.
+ *
+ * @throws Error when there is no such device, or when `signal` says stop
+ */
+export async function forEachPhoto<Result extends { file: string }>(
+  files: readonly string[],
+  options: PhotoOptions & { flip?: boolean },
+  signal: AbortSignal,
+  work: (pipeline: FacePipeline, photo: RawImage, file: string) => Promise<Result>,
+): Promise<{ results: (Result | Failure)[]; device: FacePipeline['device'] }> {
+  let next = startReading(files[0]);
+  await using pipeline = await FacePipeline.open(pipelineOptions(options));
+  const progress = await startProgress(files.length, options.progress);
+  const results: (Result | Failure)[] = [];
+  try {
+    for (const [index, file] of files.entries()) {
+      const current = next;
+      if (index + 1 < files.length) next = startReading(files[index + 1]);
+      try {
+        results.push(await work(pipeline, await current, file));
+      } catch (error) {
+        signal.throwIfAborted();
+        results.push({ file, error: tellError(error, options.debug) });
+      }
+      signal.throwIfAborted();
+      progress.advance();
+    }
+  } finally {
+    progress.stop();
+  }
+  return { results, device: pipeline.device };
+}
+
+/** The pixels to come; that they may fail is found out when they are awaited. */
+function startReading(file: string): Promise<RawImage> {
+  const photo = readImage(file);
+  photo.catch(() => undefined);
+  return photo;
+}
+
+/** Where a face is needed, a photo without one is an error: the exit code becomes 2. */
+export function tellNoFace(file: string) {
+  tell(`${file} shows no face that can be found`);
+  process.exitCode = EXIT.error;
+}

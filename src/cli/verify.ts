@@ -1,0 +1,51 @@
+import colours from 'picocolors';
+import { readImage } from '../face/image';
+import { FacePipeline, type Verification } from '../face/pipeline';
+import { AnnotatedPhotos } from './annotated-photos';
+import { detectOptions, type EmbedOptions, pipelineOptions } from './options';
+import { EXIT, printDevice, printJson, printTable, printWritten, tell } from './output';
+
+export interface VerifyOptions extends EmbedOptions {
+  threshold?: number;
+}
+
+/** `likeness verify`: whether two photos show one person. The exit code is 0 if they do, 1 if they do not. */
+export async function verify(files: [string, string], options: VerifyOptions, signal: AbortSignal): Promise<void> {
+  const annotated = await AnnotatedPhotos.openIf(options.out, files);
+  await using pipeline = await FacePipeline.open(pipelineOptions(options));
+  // The networks are made ready while the photos are decoded.
+  const [a, b] = await Promise.all([readImage(files[0]), readImage(files[1]), pipeline.prepare()]);
+  const { threshold } = options;
+  const result = await pipeline.verify(a, b, {
+    ...detectOptions(options, signal),
+    ...(threshold === undefined ? {} : { threshold }),
+  });
+  const label = `${result.same ? 'same' : 'different'}, ${percent(result.probability)}`;
+  for (const [index, photo] of [a, b].entries())
+    await annotated?.write(photo, files[index], [result.faces[index]], () => label);
+  if (options.json) printJson({ ...result, faces: result.faces.map(({ chip: _, ...face }) => face) });
+  else {
+    printVerification(files, result);
+    printWritten(annotated?.written);
+    printDevice(pipeline.device);
+  }
+  for (const [index, photo] of [a, b].entries()) {
+    const { length } = await pipeline.detect(photo, detectOptions(options, signal));
+    const [x, y] = result.faces[index].box;
+    if (length > 1)
+      tell(`${files[index]} shows ${length} faces; the most prominent is taken, at ${x.toFixed(0)}, ${y.toFixed(0)}`);
+  }
+  process.exitCode = result.same ? EXIT.fine : EXIT.different;
+}
+
+export const percent = (probability: number) => `${(100 * probability).toFixed(1)} %`;
+
+/** Yes in green, no in red. */
+export const yesOrNo = (same: boolean) => (same ? colours.green('yes') : colours.red('no'));
+
+function printVerification(files: [string, string], { same, distance, threshold, probability }: Verification) {
+  printTable(
+    ['Photos', 'Same person', 'Distance', 'Threshold', 'Probability'],
+    [[files.join('\n'), yesOrNo(same), distance.toFixed(3), threshold.toFixed(3), percent(probability)]],
+  );
+}
