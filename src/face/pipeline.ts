@@ -23,6 +23,11 @@ export interface PipelineOptions extends OpenDeviceOptions {
   weights?: URL;
 }
 
+export interface EmbedOptions extends DetectOptions {
+  /** Only the face that is large and near the middle, where there are several. Default false. */
+  onlyMostProminent?: boolean;
+}
+
 export interface Face {
   /** Left, top, width, height in pixels of the upright photo; it may reach over the photo's edge. */
   box: Box;
@@ -116,7 +121,7 @@ export class FacePipeline {
   }
 
   /** The faces of a photo, aligned by dlib's template, each with its 128-d embedding. */
-  async embed(source: ImageSource, options: DetectOptions = {}): Promise<EmbeddedFace[]> {
+  async embed(source: ImageSource, options: EmbedOptions = {}): Promise<EmbeddedFace[]> {
     return this.#embed(await readImage(source), options);
   }
 
@@ -143,11 +148,17 @@ export class FacePipeline {
     b: ImageSource,
     options: DetectOptions & { threshold?: number } = {},
   ): Promise<Verification> {
-    // The second photo is decoded while the first is looked at.
+    // The networks are read and compiled while the first photo is decoded, and the second is while the first is looked at.
+    this.prepare().catch(() => {}); // reported by whichever step needs what failed
     const photos = [readImage(a), readImage(b)];
     photos[1].catch(() => {}); // reported when it is awaited below
     const faces: EmbeddedFace[] = [];
-    for (const [k, source] of [a, b].entries()) faces.push(await this.#mostProminent(await photos[k], source, options));
+    for (const [k, source] of [a, b].entries()) {
+      const photo = await photos[k];
+      const [face] = await this.#embed(photo, { ...options, onlyMostProminent: true });
+      if (!face) throw new ImageError(noFaceIn(photo, source));
+      faces.push(face);
+    }
     const [first, second] = faces;
     const comparison = compareEmbeddings(
       first.embedding,
@@ -164,7 +175,7 @@ export class FacePipeline {
    */
   async *embedAll(
     sources: Iterable<ImageSource> | AsyncIterable<ImageSource>,
-    options: DetectOptions = {},
+    options: EmbedOptions = {},
   ): AsyncGenerator<PhotoResult> {
     const reading: { source: ImageSource; photo: Promise<RawImage> }[] = [];
     const finish = async ({ source, photo }: (typeof reading)[number]): Promise<PhotoResult> => {
@@ -223,8 +234,9 @@ export class FacePipeline {
     return faces.map((face, k) => ({ ...face, chip: toImage(chips[k], template.side) }));
   }
 
-  async #embed(photo: RawImage, options: DetectOptions): Promise<EmbeddedFace[]> {
-    return this.#embedFaces(photo, await this.#find(photo, options), options);
+  async #embed(photo: RawImage, options: EmbedOptions): Promise<EmbeddedFace[]> {
+    const faces = await this.#find(photo, options);
+    return this.#embedFaces(photo, options.onlyMostProminent ? mostProminent(photo, faces) : faces, options);
   }
 
   async #embedFaces(photo: RawImage, faces: readonly Face[], { signal }: DetectOptions): Promise<EmbeddedFace[]> {
@@ -234,20 +246,6 @@ export class FacePipeline {
     const embeddings = await embedder.embed(photo, transforms, this.#flip);
     const aligned = await this.#align(photo, faces, embedder.template);
     return aligned.map((face, k) => ({ ...face, ...embeddings[k] }));
-  }
-
-  async #mostProminent(photo: RawImage, source: ImageSource, options: DetectOptions): Promise<EmbeddedFace> {
-    const faces = await this.#find(photo, options);
-    if (faces.length === 0)
-      throw new ImageError(
-        `${nameOf(source)} shows no face that can be found (${photo.width}x${photo.height} pixels); ` +
-          'a face should be turned to the camera and at least about 30 pixels wide',
-      );
-    const prominence = ({ box: [x, y, width, height] }: Face) =>
-      width * height - (x + width / 2 - photo.width / 2) ** 2 - (y + height / 2 - photo.height / 2) ** 2;
-    const best = faces.reduce((a, b) => (prominence(b) > prominence(a) ? b : a));
-    const [embedded] = await this.#embedFaces(photo, [best], options);
-    return embedded;
   }
 
   #getDetector(): Promise<Detector> {
@@ -269,3 +267,14 @@ export class FacePipeline {
     return this.#embedder;
   }
 }
+
+/** The face that a photo is of: the one that is largest after its distance from the middle is taken off. None of none. */
+function mostProminent(photo: RawImage, faces: readonly Face[]): Face[] {
+  const prominence = ({ box: [x, y, width, height] }: Face) =>
+    width * height - (x + width / 2 - photo.width / 2) ** 2 - (y + height / 2 - photo.height / 2) ** 2;
+  return [...faces].sort((a, b) => prominence(b) - prominence(a)).slice(0, 1);
+}
+
+const noFaceIn = (photo: RawImage, source: ImageSource): string =>
+  `${nameOf(source)} shows no face that can be found (${photo.width}x${photo.height} pixels); ` +
+  'a face should be turned to the camera and at least about 30 pixels wide';
