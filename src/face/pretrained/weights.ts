@@ -56,7 +56,7 @@ export function decodeWeights(
     decoded.set(name, {
       shape,
       get values() {
-        return dequantize(plainNumbers(own, stored), quantization);
+        return stored === 'uint8' ? dequantize(own, quantization) : plainNumbers(own, stored);
       },
     });
   }
@@ -64,19 +64,16 @@ export function decodeWeights(
   return decoded;
 }
 
-type PlainNumbers = Uint8Array | Int32Array | Float32Array;
-
-/** The numbers as they are stored, little-endian. Copied, as they need not be aligned in the file. */
-function plainNumbers(bytes: Uint8Array, type: string): PlainNumbers {
-  if (type === 'uint8') return bytes;
+/** Little-endian numbers of four bytes. Copied, as they need not be aligned in the file. */
+function plainNumbers(bytes: Uint8Array, type: string): Float32Array {
   const { buffer } = Uint8Array.from(bytes);
-  return type === 'int32' ? new Int32Array(buffer) : new Float32Array(buffer);
+  return type === 'int32' ? Float32Array.from(new Int32Array(buffer)) : new Float32Array(buffer);
 }
 
-function dequantize(numbers: PlainNumbers, quantization: ManifestWeight['quantization']): Float32Array {
-  if (!quantization && numbers instanceof Float32Array) return numbers;
-  const { scale, min } = quantization ?? { scale: 1, min: 0 };
-  const values = new Float32Array(numbers.length);
-  for (let i = 0; i < numbers.length; i++) values[i] = numbers[i] * scale + min;
+/** There are only 256 values, and looking one up is quicker than computing it. */
+function dequantize(bytes: Uint8Array, { scale, min } = { scale: 1, min: 0 }): Float32Array {
+  const meanings = Float32Array.from({ length: 256 }, (_, byte) => byte * scale + min);
+  const values = new Float32Array(bytes.length);
+  for (let i = 0; i < bytes.length; i++) values[i] = meanings[bytes[i]];
   return values;
 }

@@ -65,7 +65,7 @@ export interface WasmOptions {
   threads?: number;
 }
 
-export async function openWasm({ threads }: WasmOptions = {}): Promise<Backend> {
+export async function openWasm({ threads }: WasmOptions = {}): Promise<WasmBackend> {
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
     throw new Error(`wasm: threads must be a whole number from 1, not ${threads}`);
   const wanted = Math.min(threads ?? platform.hardwareThreads, MOST_THREADS);
@@ -78,10 +78,12 @@ export async function openWasm({ threads }: WasmOptions = {}): Promise<Backend> 
   }
 }
 
-const open = async (count: number, whyNotMore?: string): Promise<Backend> => {
+const open = async (count: number, whyNotMore?: string): Promise<WasmBackend> => {
   const memory = new Memory(count > 1);
   return new WasmBackend(memory, await Threads.start(memory, count), whyNotMore);
 };
+
+export type { WasmBackend };
 
 class WasmBackend implements Backend {
   readonly name = 'wasm';
@@ -105,6 +107,15 @@ class WasmBackend implements Backend {
     const { count } = this.threads;
     const why = this.whyNotMore === undefined ? '' : ` (${this.whyNotMore})`;
     return `WebAssembly SIMD, ${count} ${count === 1 ? 'thread' : 'threads'}${why}`;
+  }
+
+  /** Size of the WebAssembly memory, whatever is in it; like the number of modules it settles after the first runs. */
+  get memoryBytes(): number {
+    return this.memory.memory.buffer.byteLength;
+  }
+
+  get moduleCount(): number {
+    return this.modules.count;
   }
 
   get liveBytes(): number {
@@ -144,6 +155,7 @@ class WasmBackend implements Backend {
       this.threads.run(jobs.map((job) => this.threadJob(job)));
     } finally {
       holdings.release();
+      this.modules.dropIdle();
     }
   }
 
@@ -155,7 +167,9 @@ class WasmBackend implements Backend {
     const once = jobs.filter((job) => job.once === true);
     const repeated = jobs.filter((job) => job.once !== true);
     this.threads.run(once.map((job) => this.threadJob(job)));
-    const batch = this.threads.prepare(repeated.map((job) => this.threadJob(job)));
+    const threadJobs = repeated.map((job) => this.threadJob(job));
+    for (const { module } of threadJobs) module.users++;
+    const batch = this.threads.prepare(threadJobs);
     // Jobs know operands by their addresses, which no two constants share.
     const [read, readAgain] = [once, repeated].map((some) => new Set(some.flatMap((job) => job.arguments)));
     const isPacked = (address: number): boolean => read.has(address) && !readAgain.has(address);
@@ -171,6 +185,7 @@ class WasmBackend implements Backend {
         if (isFreed) return;
         isFreed = true;
         batch.free();
+        for (const { module } of threadJobs) module.users--;
         this.packedBytes -= holdings.bytes;
         holdings.release();
       },

@@ -8,11 +8,17 @@ export interface CompiledCode {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Where the workers find the bytes; 0 without workers. */
   readonly address: number;
+  /** Programs that run it. */
+  users: number;
 }
 
-/** Code that has been made and compiled, by key. It is kept for as long as the backend lives. */
+/** Modules that no program runs are kept for the next call like theirs, while there are no more than this many in all. */
+const MOST_MODULES = 1024;
+
+/** Code that has been made and compiled, by key; last in the map what was used last. */
 export class Modules {
   private readonly compiled = new Map<string, CompiledCode>();
+  private nextId = 0;
 
   constructor(
     private readonly memory: Memory,
@@ -22,9 +28,27 @@ export class Modules {
 
   get(code: Code): CompiledCode {
     const known = this.compiled.get(code.key);
-    if (known) return known;
+    if (known) {
+      this.compiled.delete(code.key);
+      this.compiled.set(code.key, known);
+      return known;
+    }
     const bytes = code.emit(this.memory.limits);
     return this.keep(code.key, bytes, new WebAssembly.Module(bytes));
+  }
+
+  get count(): number {
+    return this.compiled.size;
+  }
+
+  /** Forgets what has not been used for longest, if there is too much; nothing that a program runs. */
+  dropIdle(): void {
+    for (const [key, { users, address }] of this.compiled) {
+      if (this.compiled.size <= MOST_MODULES) return;
+      if (users > 0) continue;
+      this.compiled.delete(key);
+      if (address !== 0) this.memory.freeBytes(address);
+    }
   }
 
   /** Compiles what is new among these, side by side. */
@@ -48,10 +72,11 @@ export class Modules {
       new Uint8Array(this.memory.memory.buffer, address, bytes.length).set(bytes);
     }
     const compiled: CompiledCode = {
-      id: this.compiled.size,
+      id: this.nextId++,
       run: (first, end, ...rest) => run(first, end, ...rest),
       bytes,
       address,
+      users: 0,
     };
     this.compiled.set(key, compiled);
     return compiled;

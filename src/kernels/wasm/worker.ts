@@ -31,6 +31,8 @@ export interface WorkerStart {
 
 /** Decoded batches of programs that are kept; eager calls (serial 0) are decoded each time. */
 const MOST_BATCHES = 64;
+/** Compiled modules that are kept for batches still to come; those that are decoded have their own. */
+const MOST_MODULES = 2048;
 /** Turns of looking for the next batch before going to sleep: eager calls follow each other closely. */
 const SPINS = 10_000;
 
@@ -54,6 +56,7 @@ const serve = ({ memory, control }: WorkerStart): never => {
     const { run } = instance.exports;
     if (typeof run !== 'function') throw new Error('wasm: the module has no function "run"');
     const pieces: RunPieces = (first, end, ...rest) => run(first, end, ...rest);
+    if (modules.size >= MOST_MODULES) modules.clear();
     modules.set(id, pieces);
     return pieces;
   };

@@ -108,7 +108,7 @@ test('code that a worker cannot compile is an exception too', async () => {
   const threads = await Threads.start(memory, 2);
   // The caller's copy works (slowly, so that the worker surely comes in time); the bytes for the worker are nonsense.
   const address = memory.allocateBytes(64);
-  const module = { id: 1, address, bytes: new Uint8Array(64), run: () => busy(5) };
+  const module = { id: 1, users: 0, address, bytes: new Uint8Array(64), run: () => busy(5) };
   const job = { module, run: module.run, arguments: [], pieces: 20, grain: 1 };
   assert.throws(() => threads.run([job]), /a worker has failed: CompileError/);
   threads.close();
