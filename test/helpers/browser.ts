@@ -20,7 +20,7 @@ export interface PageOptions {
  * on SwiftShader, and hands back what it returns, as JSON would. `Page` is the type of that file. Undefined, and a
  * line that the runner counts, where no browser starts.
  */
-export async function runInBrowser<Page extends { run(argument?: unknown): Promise<unknown> }>(
+export async function runInBrowser<Page extends { run(argument: never): Promise<unknown> }>(
   entry: string,
   { folders = {}, argument, timeout = 120_000 }: PageOptions = {},
 ): Promise<Awaited<ReturnType<Page['run']>> | undefined> {
