@@ -16,12 +16,9 @@ export function intersectionOverUnion(a: Box, b: Box): number {
   return intersection / (a[2] * a[3] + b[2] * b[3] - intersection);
 }
 
-/** Boxes that overlap the best one by more than this have a vote on where it is. */
-const AGREEMENT = 0.6;
-
 /**
  * Greedy non-maximum suppression with box voting (Gidaris and Komodakis 2015, section 4.2): the best box stands for
- * all that overlap it by more than `overlap`, and becomes the mean of those that agree with it, weighted by score.
+ * all that overlap it by more than `overlap`, and becomes their mean, weighted by score.
  *
  * @returns best first
  */
@@ -30,11 +27,9 @@ export function mergeBoxes(candidates: readonly ScoredBox[], overlap: number): S
   const merged: ScoredBox[] = [];
   while (rest.length > 0) {
     const best = rest[0];
-    const agreeing = (least: number) =>
-      rest.filter((candidate) => candidate === best || intersectionOverUnion(candidate.box, best.box) > least);
-    merged.push({ box: weightedMean(agreeing(AGREEMENT)), score: best.score });
-    const covered = new Set(agreeing(overlap));
-    rest = rest.filter((candidate) => !covered.has(candidate));
+    const group = new Set(rest.filter(({ box }) => box === best.box || intersectionOverUnion(box, best.box) > overlap));
+    merged.push({ box: weightedMean([...group]), score: best.score });
+    rest = rest.filter((candidate) => !group.has(candidate));
   }
   return merged;
 }

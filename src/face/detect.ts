@@ -107,7 +107,7 @@ export function tiles({ width, height }: RawImage, side: number, input: number):
   return places(height).flatMap((top) => places(width).map((left) => ({ left, top, side, input })));
 }
 
-/** Boxes that overlap by more than this are one face; they are averaged where they agree still better. */
+/** Boxes that overlap by more than this are one face. */
 const OVERLAP = 0.4;
 
 const ARCHITECTURES: Record<DetectorName, Architecture> = {
