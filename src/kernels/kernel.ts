@@ -66,11 +66,21 @@ export interface KernelTable {
     outputs: { output: Slot };
     attributes: ChannelWindowSizes & { activation: Activation };
   };
-  /** activation(left x right + bias). left [rows,inner], right [inner,columns], bias [columns], output [rows,columns]. */
+  /**
+   * activation(left x right + bias). left [rows,inner], right [inner,columns], bias [columns], output [rows,columns].
+   * A transposed operand is stored the other way round: left [inner,rows], right [columns,inner].
+   */
   matmul: {
     inputs: { left: Slot; right: Slot; bias?: Slot | undefined };
     outputs: { output: Slot };
-    attributes: { rows: number; inner: number; columns: number; activation: Activation };
+    attributes: {
+      rows: number;
+      inner: number;
+      columns: number;
+      transposeLeft: boolean;
+      transposeRight: boolean;
+      activation: Activation;
+    };
   };
   /** Inference form: (x - mean) / sqrt(variance + epsilon) * gamma + beta, each a vector over the last axis. */
   batchNorm: {
@@ -204,6 +214,163 @@ export interface KernelTable {
       outHeight: number;
       outWidth: number;
     };
+  };
+
+  // What training needs besides. dX stands for the gradient of the loss with respect to X.
+
+  /** dX[n,y,x,c] = sum over i,j,p,q,o with y = i*stride+p-top, x = j*stride+q-left of dY[n,i,j,o] * K[p,q,c,o]. Output [n,h,w,c]. */
+  conv2dInputGradient: {
+    inputs: { outputGradient: Slot; filter: Slot };
+    outputs: { output: Slot };
+    attributes: Conv2dSizes;
+  };
+  /** dK[p,q,c,o] = sum over n,i,j of X[n, i*stride+p-top, j*stride+q-left, c] * dY[n,i,j,o]. Output [fh,fw,c,o]. */
+  conv2dFilterGradient: {
+    inputs: { input: Slot; outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: Conv2dSizes;
+  };
+  /** The same for each channel with its own filter [fh,fw,c,1]. Output [n,h,w,c]. */
+  depthwiseConv2dInputGradient: {
+    inputs: { outputGradient: Slot; filter: Slot };
+    outputs: { output: Slot };
+    attributes: ChannelWindowSizes;
+  };
+  /** Output [fh,fw,c,1]. */
+  depthwiseConv2dFilterGradient: {
+    inputs: { input: Slot; outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: ChannelWindowSizes;
+  };
+  /** Sum over all rows of [length / channels, channels]: the gradient of a bias. Output [channels]; channels 1 sums everything. */
+  channelSums: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; channels: number };
+  };
+  /** Mean of each channel over all rows, then the variance (divided by the count, not by one less). Output [2,channels]. */
+  channelMoments: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; channels: number };
+  };
+  /** xhat * gamma + beta with xhat = (x - mean) / sqrt(variance + epsilon), moments [2,channels]: mean, variance. */
+  batchNormTraining: {
+    inputs: { input: Slot; moments: Slot; gamma: Slot; beta: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; channels: number; epsilon: number };
+  };
+  /** Output [2,channels]: sum over the rows of dY (the gradient of beta), then of dY * xhat (the gradient of gamma). */
+  batchNormSums: {
+    inputs: { input: Slot; outputGradient: Slot; moments: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; channels: number; epsilon: number };
+  };
+  /** dX = gamma / sqrt(variance + epsilon) * (dY - sums[0] / rows - xhat * sums[1] / rows), sums as batchNormSums gives them. */
+  batchNormInputGradient: {
+    inputs: { input: Slot; outputGradient: Slot; moments: Slot; gamma: Slot; sums: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; channels: number; epsilon: number };
+  };
+  /** dX = dY * f'(x): 1 where 0 < x < ceiling, slope where x <= 0, 0 where x >= ceiling. */
+  activationGradient: {
+    inputs: { input: Slot; outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; activation: Activation };
+  };
+  /** dX = dY where x > 0, slopes[c] * dY elsewhere. */
+  preluInputGradient: {
+    inputs: { input: Slot; slopes: Slot; outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; channels: number };
+  };
+  /** dSlopes[c] = sum over the rows with x <= 0 of x * dY. Output [channels]. */
+  preluSlopesGradient: {
+    inputs: { input: Slot; outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; channels: number };
+  };
+  /** dX = dY * y * (1 - y), y the sigmoid's output. */
+  sigmoidGradient: {
+    inputs: { output: Slot; outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number };
+  };
+  /** dX: each window's dY goes to the first of its largest positions, row by row. Output [n,h,w,c]. */
+  maxPool2dGradient: {
+    inputs: { input: Slot; outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: ChannelWindowSizes;
+  };
+  /** dX: each window's dY is shared equally by its positions inside the image. Output [n,h,w,c]. */
+  averagePool2dGradient: {
+    inputs: { outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: ChannelWindowSizes;
+  };
+  /** dX[n,position,c] = dY[n,c] / positions. */
+  globalAveragePoolGradient: {
+    inputs: { outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: { batch: number; positions: number; channels: number };
+  };
+  /** dX[r,c] = y[r,c] * (dY[r,c] - sum over k of dY[r,k] * y[r,k]), y the softmax's output. */
+  softmaxGradient: {
+    inputs: { output: Slot; outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: { rows: number; columns: number };
+  };
+  /**
+   * loss[r] = -sum over k of t[r,k] * log softmax(logits)[r,k], computed as log(sum e^(z - max)) + max - sum t * z.
+   * The target t is 1 - smoothing at the label (a whole number stored as a float) plus smoothing / columns everywhere.
+   * logits [rows,columns], labels [rows], output [rows].
+   */
+  softmaxCrossEntropy: {
+    inputs: { logits: Slot; labels: Slot };
+    outputs: { output: Slot };
+    attributes: { rows: number; columns: number; smoothing: number };
+  };
+  /** dZ[r,k] = dLoss[r] * (softmax(logits)[r,k] - t[r,k]). outputGradient [rows], output [rows,columns]. */
+  softmaxCrossEntropyGradient: {
+    inputs: { logits: Slot; labels: Slot; outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: { rows: number; columns: number; smoothing: number };
+  };
+  /** With n = |x| of the row: dX = (dY - y * sum(dY * y)) / n where n > epsilon, dY / epsilon elsewhere. */
+  l2NormalizeGradient: {
+    inputs: { input: Slot; outputGradient: Slot };
+    outputs: { output: Slot };
+    attributes: { rows: number; columns: number; epsilon: number };
+  };
+  /** The input again and again: output[i] = input[i mod inputLength]. */
+  repeat: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; inputLength: number };
+  };
+  /** output[o,i] = input[o, start + i] for i below inner; input [outer,total]: the gradient of a part of concat. */
+  slice: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: { outer: number; total: number; start: number; inner: number };
+  };
+  /** Undoes pad: output[n,i,j,c] = input[n, i+top, j+left, c]. input [n,outHeight,outWidth,outChannels], output [n,h,w,c]. */
+  crop: {
+    inputs: { input: Slot };
+    outputs: { output: Slot };
+    attributes: KernelTable['pad']['attributes'];
+  };
+  /** left * leftFactor + right * rightFactor, number by number: moving averages and optimiser steps. */
+  combine: {
+    inputs: { left: Slot; right: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; leftFactor: number; rightFactor: number };
+  };
+  /** parameter * shrink - rate * mean / (sqrt(square) + epsilon): AdamW's step, the corrections of bias inside rate and epsilon. */
+  adamStep: {
+    inputs: { parameter: Slot; mean: Slot; square: Slot };
+    outputs: { output: Slot };
+    attributes: { length: number; rate: number; epsilon: number; shrink: number };
   };
 }
 
