@@ -92,7 +92,7 @@ const product = (rows: number, inner: number, columns: number): KernelCase<'matm
     kernel: 'matmul',
     inputs: { left: input(rows * inner), right: constant(inner * columns) },
     outputs: { output: output(rows * columns) },
-    attributes: { rows, inner, columns, activation: RELU },
+    attributes: { rows, inner, columns, transposeLeft: false, transposeRight: false, activation: RELU },
   }),
 });
 

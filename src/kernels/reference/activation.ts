@@ -13,3 +13,15 @@ export const activation: ReferenceKernel<'activation'> = ({ inputs, outputs, att
   const y = at(outputs.output);
   for (let i = 0; i < attributes.length; i++) y[i] = activate(x[i], attributes.activation);
 };
+
+// dX[i] = dY[i] * f'(x[i])
+export const activationGradient: ReferenceKernel<'activationGradient'> = ({ inputs, outputs, attributes }, at) => {
+  const { slope, ceiling } = attributes.activation;
+  const x = at(inputs.input);
+  const outputGradient = at(inputs.outputGradient);
+  const inputGradient = at(outputs.output);
+  for (let i = 0; i < attributes.length; i++) {
+    const derivative = x[i] >= ceiling ? 0 : x[i] > 0 ? 1 : slope;
+    inputGradient[i] = outputGradient[i] * derivative;
+  }
+};

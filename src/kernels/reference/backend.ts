@@ -1,47 +1,77 @@
 import type { Backend } from '../backend';
 import type { KernelCall, KernelName, Slot } from '../kernel';
-import { activation } from './activation';
+import { activation, activationGradient } from './activation';
+import { adamStep } from './adam-step';
 import { add } from './add';
 import { affineWarp } from './affine-warp';
-import { batchNorm } from './batch-norm';
-import { concat } from './concat';
-import { conv2d } from './conv2d';
-import { depthwiseConv2d } from './depthwise-conv2d';
-import { globalAveragePool } from './global-average-pool';
-import { l2Normalize } from './l2-normalize';
+import { batchNorm, batchNormInputGradient, batchNormSums, batchNormTraining, channelMoments } from './batch-norm';
+import { channelSums } from './channel-sums';
+import { combine } from './combine';
+import { concat, slice } from './concat';
+import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './conv2d';
+import { softmaxCrossEntropy, softmaxCrossEntropyGradient } from './cross-entropy';
+import { depthwiseConv2d, depthwiseConv2dFilterGradient, depthwiseConv2dInputGradient } from './depthwise-conv2d';
+import { globalAveragePool, globalAveragePoolGradient } from './global-average-pool';
+import { l2Normalize, l2NormalizeGradient } from './l2-normalize';
 import { matmul } from './matmul';
 import { multiply } from './multiply';
-import { pad } from './pad';
-import { averagePool2d, maxPool2d } from './pool2d';
-import { prelu } from './prelu';
+import { crop, pad } from './pad';
+import { averagePool2d, averagePool2dGradient, maxPool2d, maxPool2dGradient } from './pool2d';
+import { prelu, preluInputGradient, preluSlopesGradient } from './prelu';
 import type { ReferenceKernel } from './reference-kernel';
+import { repeat } from './repeat';
 import { resizeBilinear } from './resize-bilinear';
 import { scale } from './scale';
 import { scaleShift } from './scale-shift';
-import { sigmoid } from './sigmoid';
-import { softmax } from './softmax';
+import { sigmoid, sigmoidGradient } from './sigmoid';
+import { softmax, softmaxGradient } from './softmax';
 
 const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   activation,
+  activationGradient,
+  adamStep,
   add,
   affineWarp,
   averagePool2d,
+  averagePool2dGradient,
   batchNorm,
+  batchNormInputGradient,
+  batchNormSums,
+  batchNormTraining,
+  channelMoments,
+  channelSums,
+  combine,
   concat,
   conv2d,
+  conv2dFilterGradient,
+  conv2dInputGradient,
+  crop,
   depthwiseConv2d,
+  depthwiseConv2dFilterGradient,
+  depthwiseConv2dInputGradient,
   globalAveragePool,
+  globalAveragePoolGradient,
   l2Normalize,
+  l2NormalizeGradient,
   matmul,
   maxPool2d,
+  maxPool2dGradient,
   multiply,
   pad,
   prelu,
+  preluInputGradient,
+  preluSlopesGradient,
+  repeat,
   resizeBilinear,
   scale,
   scaleShift,
   sigmoid,
+  sigmoidGradient,
+  slice,
   softmax,
+  softmaxCrossEntropy,
+  softmaxCrossEntropyGradient,
+  softmaxGradient,
 };
 
 /** The mathematics as plain loops in float64: slow on purpose, and what the other backends are measured against. */

@@ -14,3 +14,62 @@ export const batchNorm: ReferenceKernel<'batchNorm'> = ({ inputs, outputs, attri
     y[i] = ((x[i] - mean[c]) / Math.sqrt(variance[c] + epsilon)) * gamma[c] + beta[c];
   }
 };
+
+// mean[c] = (1 / rows) * sum over r of x[r,c];   variance[c] = (1 / rows) * sum over r of (x[r,c] - mean[c])^2
+export const channelMoments: ReferenceKernel<'channelMoments'> = ({ inputs, outputs, attributes }, at) => {
+  const { length, channels } = attributes;
+  const rows = length / channels;
+  const x = at(inputs.input);
+  const moments = at(outputs.output).fill(0);
+  const mean = moments.subarray(0, channels);
+  const variance = moments.subarray(channels);
+  for (let i = 0; i < length; i++) mean[i % channels] += x[i] / rows;
+  for (let i = 0; i < length; i++) variance[i % channels] += (x[i] - mean[i % channels]) ** 2 / rows;
+};
+
+// xhat[i] = (x[i] - mean[c]) / sqrt(variance[c] + epsilon)
+const normalized = (x: Float64Array, moments: Float64Array, channels: number, epsilon: number) => (i: number) =>
+  (x[i] - moments[i % channels]) / Math.sqrt(moments[channels + (i % channels)] + epsilon);
+
+// y[i] = xhat[i] * gamma[c] + beta[c]
+export const batchNormTraining: ReferenceKernel<'batchNormTraining'> = ({ inputs, outputs, attributes }, at) => {
+  const { length, channels, epsilon } = attributes;
+  const xhat = normalized(at(inputs.input), at(inputs.moments), channels, epsilon);
+  const gamma = at(inputs.gamma);
+  const beta = at(inputs.beta);
+  const y = at(outputs.output);
+  for (let i = 0; i < length; i++) y[i] = xhat(i) * gamma[i % channels] + beta[i % channels];
+};
+
+// dBeta[c] = sum over r of dY[r,c];   dGamma[c] = sum over r of dY[r,c] * xhat[r,c]
+export const batchNormSums: ReferenceKernel<'batchNormSums'> = ({ inputs, outputs, attributes }, at) => {
+  const { length, channels, epsilon } = attributes;
+  const xhat = normalized(at(inputs.input), at(inputs.moments), channels, epsilon);
+  const outputGradient = at(inputs.outputGradient);
+  const sums = at(outputs.output).fill(0);
+  for (let i = 0; i < length; i++) {
+    sums[i % channels] += outputGradient[i];
+    sums[channels + (i % channels)] += outputGradient[i] * xhat(i);
+  }
+};
+
+// dX[r,c] = gamma[c] / sqrt(variance[c] + epsilon) * (dY[r,c] - dBeta[c] / rows - xhat[r,c] * dGamma[c] / rows)
+export const batchNormInputGradient: ReferenceKernel<'batchNormInputGradient'> = (
+  { inputs, outputs, attributes },
+  at,
+) => {
+  const { length, channels, epsilon } = attributes;
+  const rows = length / channels;
+  const moments = at(inputs.moments);
+  const xhat = normalized(at(inputs.input), moments, channels, epsilon);
+  const outputGradient = at(inputs.outputGradient);
+  const gamma = at(inputs.gamma);
+  const sums = at(inputs.sums);
+  const inputGradient = at(outputs.output);
+  for (let i = 0; i < length; i++) {
+    const c = i % channels;
+    inputGradient[i] =
+      (gamma[c] / Math.sqrt(moments[channels + c] + epsilon)) *
+      (outputGradient[i] - sums[c] / rows - (xhat(i) * sums[channels + c]) / rows);
+  }
+};

@@ -12,3 +12,11 @@ export const concat: ReferenceKernel<'concat'> = ({ inputs, outputs, attributes:
     start += inners[k];
   });
 };
+
+// Y[o,i] = X[o, start + i]
+export const slice: ReferenceKernel<'slice'> = ({ inputs, outputs, attributes }, at) => {
+  const { outer, total, start, inner } = attributes;
+  const input = at(inputs.input);
+  const output = at(outputs.output);
+  for (let o = 0; o < outer; o++) for (let i = 0; i < inner; i++) output[o * inner + i] = input[o * total + start + i];
+};

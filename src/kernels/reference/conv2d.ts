@@ -1,5 +1,6 @@
 import { activate } from './activation';
 import type { ReferenceKernel } from './reference-kernel';
+import { forEachPair } from './window';
 
 // Y[n,i,j,o] = f(bias[o] + R[n,i,j,o] + sum over p,q,c of X[n, i*strideY+p-top, j*strideX+q-left, c] * K[p,q,c,o])
 export const conv2d: ReferenceKernel<'conv2d'> = ({ inputs, outputs, attributes }, at) => {
@@ -30,4 +31,32 @@ export const conv2d: ReferenceKernel<'conv2d'> = ({ inputs, outputs, attributes 
           }
           output[place] = activate(sum, attributes.activation);
         }
+};
+
+// dX[n,y,x,c] = sum over i,j,p,q,o with y = i*strideY+p-top, x = j*strideX+q-left of dY[n,i,j,o] * K[p,q,c,o]
+export const conv2dInputGradient: ReferenceKernel<'conv2dInputGradient'> = ({ inputs, outputs, attributes }, at) => {
+  const { inChannels, outChannels } = attributes;
+  const outputGradient = at(inputs.outputGradient);
+  const filter = at(inputs.filter);
+  const inputGradient = at(outputs.output).fill(0);
+  forEachPair(attributes, (pixel, weight, place) => {
+    for (let c = 0; c < inChannels; c++)
+      for (let o = 0; o < outChannels; o++)
+        inputGradient[pixel * inChannels + c] +=
+          outputGradient[place * outChannels + o] * filter[(weight * inChannels + c) * outChannels + o];
+  });
+};
+
+// dK[p,q,c,o] = sum over n,i,j of X[n, i*strideY+p-top, j*strideX+q-left, c] * dY[n,i,j,o]
+export const conv2dFilterGradient: ReferenceKernel<'conv2dFilterGradient'> = ({ inputs, outputs, attributes }, at) => {
+  const { inChannels, outChannels } = attributes;
+  const input = at(inputs.input);
+  const outputGradient = at(inputs.outputGradient);
+  const filterGradient = at(outputs.output).fill(0);
+  forEachPair(attributes, (pixel, weight, place) => {
+    for (let c = 0; c < inChannels; c++)
+      for (let o = 0; o < outChannels; o++)
+        filterGradient[(weight * inChannels + c) * outChannels + o] +=
+          input[pixel * inChannels + c] * outputGradient[place * outChannels + o];
+  });
 };

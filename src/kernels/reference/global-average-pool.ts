@@ -12,3 +12,17 @@ export const globalAveragePool: ReferenceKernel<'globalAveragePool'> = ({ inputs
       output[n * channels + c] = sum / positions;
     }
 };
+
+// dX[n,position,c] = dY[n,c] / positions
+export const globalAveragePoolGradient: ReferenceKernel<'globalAveragePoolGradient'> = (
+  { inputs, outputs, attributes },
+  at,
+) => {
+  const { batch, positions, channels } = attributes;
+  const outputGradient = at(inputs.outputGradient);
+  const inputGradient = at(outputs.output);
+  for (let n = 0; n < batch; n++)
+    for (let position = 0; position < positions; position++)
+      for (let c = 0; c < channels; c++)
+        inputGradient[(n * positions + position) * channels + c] = outputGradient[n * channels + c] / positions;
+};

@@ -38,3 +38,26 @@ export const averagePool2d: ReferenceKernel<'averagePool2d'> = ({ inputs, output
     output[place] = window.reduce((sum, source) => sum + input[source], 0) / window.length;
   });
 };
+
+// dX: each dY[n,i,j,c] goes to the first of the largest positions of its window
+export const maxPool2dGradient: ReferenceKernel<'maxPool2dGradient'> = ({ inputs, outputs, attributes }, at) => {
+  const input = at(inputs.input);
+  const outputGradient = at(inputs.outputGradient);
+  const inputGradient = at(outputs.output).fill(0);
+  forEachWindow(attributes, (place, window) => {
+    const largest = window.reduce((best, source) => (input[source] > input[best] ? source : best));
+    inputGradient[largest] += outputGradient[place];
+  });
+};
+
+// dX: each dY[n,i,j,c] is shared equally by the positions of its window
+export const averagePool2dGradient: ReferenceKernel<'averagePool2dGradient'> = (
+  { inputs, outputs, attributes },
+  at,
+) => {
+  const outputGradient = at(inputs.outputGradient);
+  const inputGradient = at(outputs.output).fill(0);
+  forEachWindow(attributes, (place, window) => {
+    for (const source of window) inputGradient[source] += outputGradient[place] / window.length;
+  });
+};

@@ -12,3 +12,19 @@ export const softmax: ReferenceKernel<'softmax'> = ({ inputs, outputs, attribute
     for (let c = 0; c < columns; c++) y[r * columns + c] = exponentials[c] / sum;
   }
 };
+
+// dX[r,c] = y[r,c] * (dY[r,c] - sum over k of dY[r,k] * y[r,k])
+export const softmaxGradient: ReferenceKernel<'softmaxGradient'> = (
+  { inputs, outputs, attributes: { rows, columns } },
+  at,
+) => {
+  const y = at(inputs.output);
+  const outputGradient = at(inputs.outputGradient);
+  const inputGradient = at(outputs.output);
+  for (let r = 0; r < rows; r++) {
+    let sum = 0;
+    for (let k = 0; k < columns; k++) sum += outputGradient[r * columns + k] * y[r * columns + k];
+    for (let c = 0; c < columns; c++)
+      inputGradient[r * columns + c] = y[r * columns + c] * (outputGradient[r * columns + c] - sum);
+  }
+};

@@ -28,7 +28,7 @@ export function matmul(left: Tensor, right: Tensor, bias?: Tensor): Tensor {
     kernel: 'matmul',
     inputs: { left: left.slot, right: right.slot, bias: bias?.slot },
     outputs: { output: output.slot },
-    attributes: { rows, inner, columns, activation: LINEAR },
+    attributes: { rows, inner, columns, transposeLeft: false, transposeRight: false, activation: LINEAR },
   });
   return output;
 }

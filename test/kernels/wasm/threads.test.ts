@@ -49,7 +49,14 @@ function network(backend: Backend) {
       kernel: 'matmul',
       inputs: { left: pooled, right, bias: undefined },
       outputs: { output },
-      attributes: { rows: 2, inner: 8 * 9 * 64, columns: 100, activation: RELU },
+      attributes: {
+        rows: 2,
+        inner: 8 * 9 * 64,
+        columns: 100,
+        transposeLeft: false,
+        transposeRight: false,
+        activation: RELU,
+      },
     },
   ];
   const constants = new Set([filter, bias, right]);

@@ -36,7 +36,7 @@ test('replaying creates nothing: no buffers, no bind groups, no pipelines', asyn
       kernel: 'matmul',
       inputs: { left: input, right: filter },
       outputs: { output: middle },
-      attributes: { rows: 2, inner: 4, columns: 4, activation: RELU },
+      attributes: { rows: 2, inner: 4, columns: 4, transposeLeft: false, transposeRight: false, activation: RELU },
     },
     {
       kernel: 'globalAveragePool',
