@@ -114,6 +114,7 @@ export const i32 = {
   remU: i32Binary(0x70),
   and: i32Binary(0x71),
   or: i32Binary(0x72),
+  divS: i32Binary(0x6d),
   shl: i32Binary(0x74),
   shrU: i32Binary(0x76),
   eq: i32Binary(0x46),
@@ -169,6 +170,8 @@ export const v128 = {
   /** One number in all four lanes. */
   loadSplat: load('v128', ...simd(0x09)),
   and: binary('v128', ...simd(0x4e)),
+  /** The bits of the left that are not set in the right. */
+  andNot: binary('v128', ...simd(0x4f)),
   or: binary('v128', ...simd(0x50)),
   /** Takes `yes` where the mask's bits are set, `no` elsewhere. */
   bitselect: (yes: V128, no: V128, mask: V128) => expression('v128', yes, no, mask, simd(0x52)),
@@ -178,6 +181,8 @@ export const i32x4 = {
   splat: (value: I32) => expression('v128', toCode(value), simd(0x11)),
   add: binary('v128', ...simd(0xae)),
   shl: (value: V128, bits: I32) => expression('v128', value, toCode(bits), simd(0xab)),
+  shrU: (value: V128, bits: I32) => expression('v128', value, toCode(bits), simd(0xad)),
+  eq: binary('v128', ...simd(0x37)),
   fromF32x4: unary<'v128', 'v128'>('v128', ...simd(0xf8)),
 };
 
@@ -186,9 +191,13 @@ export const f32x4 = {
     const lane = floatBytes(value);
     return expression('v128', simd(0x0c), lane, lane, lane, lane);
   },
+  /** Four different numbers. */
+  lanes: (...values: [number, number, number, number]) => expression('v128', simd(0x0c), values.flatMap(floatBytes)),
   splat: unary<'f32', 'v128'>('v128', ...simd(0x13)),
   lane: (value: V128, lane: number) => expression('f32', value, simd(0x1f), [lane]),
+  fromI32x4: unary<'v128', 'v128'>('v128', ...simd(0xfa)),
   gt: binary('v128', ...simd(0x44)),
+  ge: binary('v128', ...simd(0x46)),
   nearest: unary<'v128', 'v128'>('v128', ...simd(0x6a)),
   sqrt: unary<'v128', 'v128'>('v128', ...simd(0xe3)),
   add: binary('v128', ...simd(0xe4)),

@@ -2,29 +2,48 @@ import { platform } from '#platform';
 import type { Backend, Program } from '../backend';
 import type { KernelCall, KernelName, Slot } from '../kernel';
 import { activation } from './activation';
+import { activationGradient } from './activation-gradient';
+import { adamStep } from './adam-step';
 import { add } from './add';
 import { affineWarp } from './affine-warp';
 import { Assembler, f32x4 } from './assembler';
 import { averagePool2d } from './average-pool2d';
 import { batchNorm } from './batch-norm';
+import { batchNormInputGradient, batchNormSums, batchNormTraining } from './batch-norm-training';
+import { channelMoments } from './channel-moments';
+import { channelSums } from './channel-sums';
+import { combine } from './combine';
 import { concat } from './concat';
 import { conv2d } from './conv2d';
+import { conv2dFilterGradient } from './conv2d-filter-gradient';
+import { conv2dInputGradient } from './conv2d-input-gradient';
+import { crop } from './crop';
 import { depthwiseConv2d } from './depthwise-conv2d';
+import { depthwiseConv2dFilterGradient, depthwiseConv2dInputGradient } from './depthwise-conv2d-gradient';
 import { globalAveragePool } from './global-average-pool';
+import { globalAveragePoolGradient } from './global-average-pool-gradient';
 import type { Job, Kernels, Planning } from './job';
 import { l2Normalize } from './l2-normalize';
+import { l2NormalizeGradient } from './l2-normalize-gradient';
 import { matmul } from './matmul';
 import { maxPool2d } from './max-pool2d';
 import { Memory } from './memory';
 import { Modules } from './modules';
 import { multiply } from './multiply';
 import { pad } from './pad';
+import { averagePool2dGradient, maxPool2dGradient } from './pool2d-gradient';
 import { prelu } from './prelu';
+import { preluInputGradient, preluSlopesGradient } from './prelu-gradient';
+import { repeat } from './repeat';
 import { resizeBilinear } from './resize-bilinear';
 import { scale } from './scale';
 import { scaleShift } from './scale-shift';
 import { sigmoid } from './sigmoid';
+import { sigmoidGradient } from './sigmoid-gradient';
+import { slice } from './slice';
 import { softmax } from './softmax';
+import { softmaxCrossEntropy, softmaxCrossEntropyGradient } from './softmax-cross-entropy';
+import { softmaxGradient } from './softmax-gradient';
 import { Tables } from './tables';
 import { grainOf, type ThreadJob, Threads } from './threads';
 
@@ -49,6 +68,31 @@ const kernels: Kernels = {
   concat,
   resizeBilinear,
   affineWarp,
+  conv2dInputGradient,
+  conv2dFilterGradient,
+  depthwiseConv2dInputGradient,
+  depthwiseConv2dFilterGradient,
+  channelSums,
+  channelMoments,
+  batchNormTraining,
+  batchNormSums,
+  batchNormInputGradient,
+  activationGradient,
+  preluInputGradient,
+  preluSlopesGradient,
+  sigmoidGradient,
+  maxPool2dGradient,
+  averagePool2dGradient,
+  globalAveragePoolGradient,
+  softmaxGradient,
+  softmaxCrossEntropy,
+  softmaxCrossEntropyGradient,
+  l2NormalizeGradient,
+  repeat,
+  slice,
+  crop,
+  combine,
+  adamStep,
 };
 
 const planCall = <K extends KernelName>(call: KernelCall<K> & { kernel: K }, planning: Planning): Job[] =>

@@ -1,5 +1,5 @@
 import type { Conv2dSizes, KernelCall } from '../kernel';
-import { type GemmShape, gemmJobs, type TableSource } from './gemm';
+import { gemmJobs, type RowSource, type TableSource } from './gemm';
 import type { Job, Planning } from './job';
 import { padJob } from './pad';
 
@@ -10,20 +10,17 @@ const MOST_ENTRIES = 65_536;
 
 export const conv2d = ({ inputs, outputs, attributes }: KernelCall<'conv2d'>, planning: Planning): Job[] => {
   const { address } = planning;
-  const padFirst = touchesPadding(attributes) && attributes.inChannels < FEWEST_CHANNELS;
-  const padded = padFirst ? padBefore(attributes, address(inputs.input), planning) : undefined;
-  const sizes = padded?.sizes ?? attributes;
-  const shape: GemmShape = {
-    rows: sizes.batch * sizes.outHeight * sizes.outWidth,
-    inner: sizes.filterHeight * sizes.filterWidth * sizes.inChannels,
-    columns: sizes.outChannels,
-    source: rowsOf(sizes),
-    activation: attributes.activation,
-  };
+  const windows = windowRows(attributes, address(inputs.input), planning);
   const product = gemmJobs(
-    shape,
     {
-      left: padded?.address ?? address(inputs.input),
+      rows: attributes.batch * attributes.outHeight * attributes.outWidth,
+      inner: attributes.filterHeight * attributes.filterWidth * attributes.inChannels,
+      columns: attributes.outChannels,
+      source: windows.source,
+      activation: attributes.activation,
+    },
+    {
+      left: windows.address,
       right: address(inputs.filter),
       rightIsConstant: planning.isConstant(inputs.filter),
       bias: inputs.bias && address(inputs.bias),
@@ -32,7 +29,20 @@ export const conv2d = ({ inputs, outputs, attributes }: KernelCall<'conv2d'>, pl
     },
     planning,
   );
-  return padded ? [padded.job, ...product] : product;
+  return [...windows.jobs, ...product];
+};
+
+/** The window of each output position as a row of a matrix that is never made, and what has to be done to the input. */
+export const windowRows = (
+  sizes: Conv2dSizes,
+  input: number,
+  planning: Planning,
+  mustBeTable = false,
+): { jobs: Job[]; address: number; source: RowSource } => {
+  const padFirst = touchesPadding(sizes) && sizes.inChannels < FEWEST_CHANNELS && sizes.top >= 0 && sizes.left >= 0;
+  if (!padFirst) return { jobs: [], address: input, source: rowsOf(sizes, mustBeTable) };
+  const padded = padBefore(sizes, input, planning);
+  return { jobs: [padded.job], address: padded.address, source: rowsOf(padded.sizes, mustBeTable) };
 };
 
 const coveredHeight = (sizes: Conv2dSizes): number => (sizes.outHeight - 1) * sizes.strideY + sizes.filterHeight;
@@ -64,16 +74,16 @@ const padBefore = (
   };
 };
 
-/** Where the window of each output position begins: the rows of the matrix that is never made. */
-const rowsOf = (sizes: Conv2dSizes): GemmShape['source'] => {
+/** Where the window of each output position begins. */
+const rowsOf = (sizes: Conv2dSizes, mustBeTable: boolean): RowSource => {
   const { batch, height, width, inChannels, filterHeight, filterWidth, strideY, strideX, top, left } = sizes;
   const { outHeight, outWidth } = sizes;
   const imageNumbers = height * width * inChannels;
   const isPadded = touchesPadding(sizes);
   const isPointwise = filterHeight * filterWidth === 1 && strideY * strideX === 1;
-  if (!isPadded && isPointwise && outHeight === height && outWidth === width)
+  if (!mustBeTable && !isPadded && isPointwise && outHeight === height && outWidth === width)
     return { kind: 'affine', rowStride: inChannels };
-  if (!isPadded && outHeight * outWidth === 1 && filterHeight === height && filterWidth === width)
+  if (!mustBeTable && !isPadded && outHeight * outWidth === 1 && filterHeight === height && filterWidth === width)
     return { kind: 'affine', rowStride: imageNumbers };
 
   // Without padding a row of the filter covers consecutive numbers: one segment instead of filterWidth.

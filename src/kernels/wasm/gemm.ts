@@ -27,9 +27,13 @@ export interface GemmShape {
   inner: number;
   columns: number;
   /** Where the rows of A are. Affine: row m at m * rowStride numbers. */
-  source: { kind: 'affine'; rowStride: number } | TableSource;
+  source: RowSource;
+  /** Where the rows of the output go, unless one after the other. Needs a table as source, and no residual. */
+  target?: TableTarget | undefined;
   activation: Activation;
 }
+
+export type RowSource = { kind: 'affine'; rowStride: number } | TableSource;
 
 /** Segment s of row m of group g begins at table[m][s] + g * groupStride (bytes), or is zero where the table says -1. */
 export interface TableSource {
@@ -43,9 +47,18 @@ export interface TableSource {
   offset(row: number, segment: number): number;
 }
 
+/** Row m of group g goes to the byte offset(m) + g * groupStride of the output. */
+export interface TableTarget {
+  key: string;
+  groupStride: number;
+  offset(row: number): number;
+}
+
 export interface GemmOperands {
   left: number;
   right: number;
+  /** Packs the right operand when it is not stored as [inner, columns]. */
+  packRight?: PackRight | undefined;
   /** The right operand never changes: pack it once. */
   rightIsConstant: boolean;
   bias: number | undefined;
@@ -53,14 +66,22 @@ export interface GemmOperands {
   output: number;
 }
 
+/** A job that writes [inner, columns] as panels of [inner][panelColumns] to the address. */
+export type PackRight = (address: number, panelColumns: number) => Job;
+
 /** Below this many rows packing B costs more than it saves; a constant B is packed in any case. */
 const LEAST_ROWS_TO_PACK = 24;
 /** Multiply-adds of one piece: large enough to amortize its set-up, small enough to share out evenly. */
 const PIECE_WORK = 250_000;
 /** Steps of k for which the pointers stand still. */
-const UNROLL = 8;
+export const UNROLL = 8;
 /** Where the rows that do not exist are stored. */
 const SPILL_BYTES = 256;
+export const spillPlace = (planning: Planning): number =>
+  planning.table('spill', () => new Int32Array(SPILL_BYTES / 4));
+/** As many zeros as a segment has numbers. */
+export const zeroSegment = (planning: Planning, length: number): number =>
+  planning.table(`zeros ${length}`, () => new Int32Array(length));
 
 const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;
 
@@ -73,21 +94,16 @@ export const chooseTile = (rows: number, columns: number): Tile => {
 };
 
 export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Planning): Job[] => {
-  const { rows, inner, columns, source } = shape;
+  const { rows, inner, columns, source, target } = shape;
   const tile = chooseTile(rows, columns);
   const panels = Math.ceil(columns / tile.columns);
-  const packs = operands.rightIsConstant || rows >= LEAST_ROWS_TO_PACK;
+  const packs = operands.packRight !== undefined || operands.rightIsConstant || rows >= LEAST_ROWS_TO_PACK;
   const jobs: Job[] = [];
   let right = operands.right;
   if (packs) {
     right = planning.scratch(panels * inner * tile.columns * 4);
-    jobs.push({
-      code: packCode(tile.columns),
-      arguments: [operands.right, right, inner, columns],
-      pieces: panels,
-      work: inner * columns,
-      once: operands.rightIsConstant,
-    });
+    const pack = operands.packRight ?? packRows(operands.right, inner, columns);
+    jobs.push({ ...pack(right, tile.columns), once: operands.rightIsConstant });
   }
 
   const rowsOfGroup = source.kind === 'table' ? source.rowsOfGroup : rows;
@@ -101,10 +117,9 @@ export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Pla
   let table = 0;
   let zeros = 0;
   if (source.kind === 'table') {
-    const key = `${source.key} by ${tile.rows}`;
-    table = planning.table(key, () => makeTable(source, tile.rows, tilesOfGroup));
-    const segmentLength = inner / source.segments;
-    zeros = planning.table(`zeros ${segmentLength}`, () => new Int32Array(segmentLength));
+    const key = `${source.key} by ${tile.rows} to ${target?.key}`;
+    table = planning.table(key, () => makeTable(source, target, tile.rows, tilesOfGroup));
+    zeros = zeroSegment(planning, inner / source.segments);
   }
   jobs.push({
     code: gemmCode(shape, tile, {
@@ -121,11 +136,12 @@ export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Pla
       operands.output,
       table,
       zeros,
-      planning.table('spill', () => new Int32Array(SPILL_BYTES / 4)),
+      spillPlace(planning),
       rowsOfGroup,
       Math.ceil(tilesOfGroup / tilesOfBlock),
       tilesOfBlock,
       source.kind === 'table' ? source.groupStride : 0,
+      target?.groupStride ?? 0,
     ],
     pieces: groups * Math.ceil(tilesOfGroup / tilesOfBlock) * panels,
     work: rows * inner * columns,
@@ -133,18 +149,35 @@ export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Pla
   return jobs;
 };
 
-/** Offsets in the order in which tiles use them: [tile][segment][row of the tile]. */
-const makeTable = (source: TableSource, tileRows: number, tiles: number): Int32Array => {
+/** Offsets in the order in which tiles use them: [tile][segment][row of the tile], the target as a last segment. */
+export const makeTable = (
+  source: TableSource,
+  target: TableTarget | undefined,
+  tileRows: number,
+  tiles: number,
+): Int32Array => {
   const { segments, rowsOfGroup } = source;
-  const table = new Int32Array(tiles * segments * tileRows);
-  for (let row = 0; row < tiles * tileRows; row++)
+  const entries = segments + (target ? 1 : 0);
+  const table = new Int32Array(tiles * entries * tileRows).fill(-1);
+  for (let row = 0; row < rowsOfGroup; row++) {
+    const first = Math.floor(row / tileRows) * entries * tileRows + (row % tileRows);
     for (let segment = 0; segment < segments; segment++)
-      table[(Math.floor(row / tileRows) * segments + segment) * tileRows + (row % tileRows)] =
-        row < rowsOfGroup ? source.offset(row, segment) : -1;
+      table[first + segment * tileRows] = source.offset(row, segment);
+    if (target) table[first + segments * tileRows] = target.offset(row);
+  }
   return table;
 };
 
 /** [inner, columns] becomes panels of [inner][NR], the last one filled up with zeros. */
+export const packRows =
+  (from: number, inner: number, columns: number): PackRight =>
+  (address, panelColumns) => ({
+    code: packCode(panelColumns),
+    arguments: [from, address, inner, columns],
+    pieces: Math.ceil(columns / panelColumns),
+    work: inner * columns,
+  });
+
 const packCode = (panelColumns: number): Code =>
   singleFunction(`pack ${panelColumns}`, ({ f, first, end }) => {
     const [from, to, inner, columns] = [1, 2, 3, 4].map(() => f.parameter('i32'));
@@ -189,14 +222,14 @@ interface GemmOptions {
 
 /** The numbers of the shape that are in the code; all others are arguments, so that batch sizes share it. */
 const gemmCode = (shape: GemmShape, tile: Tile, options: GemmOptions): Code => {
-  const { inner, columns, source, activation } = shape;
+  const { inner, columns, source, target, activation } = shape;
   const segments = source.kind === 'table' ? source.segments : 1;
   const rowStride = source.kind === 'affine' ? source.rowStride : 0;
   const flags = Object.entries(options).flatMap(([name, on]) => (on ? [name] : []));
   return {
     key: [
       ...['gemm', tile.rows, tile.columns, inner, columns, source.kind, segments, rowStride],
-      ...[activation.slope, activation.ceiling, ...flags],
+      ...[activation.slope, activation.ceiling, ...flags, target ? 'scattered' : ''],
     ].join(' '),
     emit(limits) {
       const assembler = new Assembler(limits);
@@ -213,15 +246,16 @@ const gemmCode = (shape: GemmShape, tile: Tile, options: GemmOptions): Code => {
 const emitPieces = (
   { f, first, end }: ReturnType<typeof pieceFunction>,
   tileFunction: FunctionBuilder,
-  { inner, columns, source }: GemmShape,
+  { inner, columns, source, target }: GemmShape,
   tile: Tile,
   { packed }: GemmOptions,
 ): void => {
   const parameter = (): Local<'i32'> => f.parameter('i32');
   const [left, right, bias, residual, output, table] = [1, 2, 3, 4, 5, 6].map(parameter);
   const [zeros, spill, rowsOfGroup, blocksOfGroup, tilesOfBlock, groupStride] = [1, 2, 3, 4, 5, 6].map(parameter);
+  const targetGroupStride = parameter();
   const panels = Math.ceil(columns / tile.columns);
-  const segments = source.kind === 'table' ? source.segments : 0;
+  const entries = (source.kind === 'table' ? source.segments : 0) + (target ? 1 : 0);
   const panelBytes = tile.columns * 4 * (packed ? inner : 1);
 
   f.forRange(first, end, 1, (piece) => {
@@ -235,11 +269,13 @@ const emitPieces = (
     const panelRight = f.let(i32.add(right, i32.mul(panel, panelBytes)));
     const panelBias = f.let(i32.add(bias, i32.mul(panel, tile.columns * 4)));
     const groupLeft = f.let(i32.add(left, i32.mul(group, groupStride)));
-    const tileTable = f.let(i32.add(table, i32.mul(firstTile, segments * tile.rows * 4)));
+    const tileTable = f.let(i32.add(table, i32.mul(firstTile, entries * tile.rows * 4)));
     // Output and residual have the same layout: one offset serves both.
-    const offset = f.let(
-      i32.add(i32.mul(i32.add(i32.mul(group, rowsOfGroup), row), columns * 4), i32.mul(panel, tile.columns * 4)),
-    );
+    const firstColumn = i32.mul(panel, tile.columns * 4);
+    const rowStart = target
+      ? i32.mul(group, targetGroupStride)
+      : i32.mul(i32.add(i32.mul(group, rowsOfGroup), row), columns * 4);
+    const offset = f.let(i32.add(rowStart, firstColumn));
     f.continueRange(row, lastRow, tile.rows, () => {
       f.call(
         tileFunction,
@@ -254,8 +290,8 @@ const emitPieces = (
         i32.sub(rowsOfGroup, row),
         i32.eq(panel, panels - 1),
       );
-      f.advance(tileTable, segments * tile.rows * 4);
-      f.advance(offset, tile.rows * columns * 4);
+      f.advance(tileTable, entries * tile.rows * 4);
+      if (!target) f.advance(offset, tile.rows * columns * 4);
     });
   });
 };
@@ -335,8 +371,10 @@ const emitTile = (f: FunctionBuilder, shape: GemmShape, tile: Tile, options: Gem
     emitActivation(f, options.residual ? f32x4.add(sum, v128.load(residualAddress, at)) : sum, activation);
   for (const r of rows) {
     const exists = i32.gtS(rowsLeft, r);
-    const place = (start: Local<'i32'>): Local<'i32'> =>
-      r === 0 ? start : f.let(i32.select(exists, i32.add(start, r * columns * 4), spill));
+    const place = (start: Local<'i32'>): Local<'i32'> => {
+      if (shape.target) return f.let(i32.select(exists, i32.add(start, i32.load(table, r * 4)), spill));
+      return r === 0 ? start : f.let(i32.select(exists, i32.add(start, r * columns * 4), spill));
+    };
     const target = place(output);
     const residualAddress = options.residual ? place(residual) : residual;
     const values = vectors.map((v) => f.let(finish(sums[r][v], residualAddress, v * 16)));

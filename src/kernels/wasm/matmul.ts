@@ -1,13 +1,35 @@
-import type { KernelCall } from '../kernel';
-import { gemmJobs } from './gemm';
+import { isLinear, type KernelCall } from '../kernel';
+import { emitActivation } from './activate';
+import { f32x4 } from './assembler';
+import { elementwiseJob } from './elementwise';
+import { gemmJobs, packRows } from './gemm';
 import type { Job, Planning } from './job';
+import { packTransposed } from './pack-transposed';
+import { transposedProductJobs } from './transposed-product';
 
-export const matmul = ({ inputs, outputs, attributes }: KernelCall<'matmul'>, planning: Planning): Job[] =>
-  gemmJobs(
-    { ...attributes, source: { kind: 'affine', rowStride: attributes.inner } },
+export const matmul = (call: KernelCall<'matmul'>, planning: Planning): Job[] => {
+  const { inputs, outputs, attributes } = call;
+  const { rows, inner, columns, transposeLeft, transposeRight, activation } = attributes;
+  const right = planning.address(inputs.right);
+  if (transposeLeft)
+    return [
+      ...transposedProductJobs(
+        {
+          ...{ positions: inner, rows, columns, source: { kind: 'affine', rowStride: rows } },
+          left: planning.address(inputs.left),
+          packRight: transposeRight ? packTransposed(right, inner, columns) : packRows(right, inner, columns),
+          output: planning.address(outputs.output),
+        },
+        planning,
+      ),
+      ...epilogue(call, planning),
+    ];
+  return gemmJobs(
+    { rows, inner, columns, activation, source: { kind: 'affine', rowStride: inner } },
     {
       left: planning.address(inputs.left),
-      right: planning.address(inputs.right),
+      right,
+      packRight: transposeRight ? packTransposed(right, inner, columns) : undefined,
       rightIsConstant: planning.isConstant(inputs.right),
       bias: inputs.bias && planning.address(inputs.bias),
       residual: undefined,
@@ -15,3 +37,30 @@ export const matmul = ({ inputs, outputs, attributes }: KernelCall<'matmul'>, pl
     },
     planning,
   );
+};
+
+/** Bias and activation, in place. Gradients, which are what the transposed product is for, have neither. */
+const epilogue = ({ inputs, outputs, attributes }: KernelCall<'matmul'>, { address }: Planning): Job[] => {
+  const { rows, columns, activation } = attributes;
+  const output = address(outputs.output);
+  const shared = { length: rows * columns, output, streams: [output] };
+  const name = `${activation.slope} ${activation.ceiling}`;
+  if (inputs.bias)
+    return [
+      elementwiseJob({
+        ...shared,
+        key: `add ${name} repeated`,
+        vectors: [address(inputs.bias)],
+        channels: columns,
+        compute: (f, { streams, vectors }) => emitActivation(f, f32x4.add(streams[0], vectors[0]), activation),
+      }),
+    ];
+  if (isLinear(activation)) return [];
+  return [
+    elementwiseJob({
+      ...shared,
+      key: `activation ${name}`,
+      compute: (f, { streams }) => emitActivation(f, streams[0], activation),
+    }),
+  ];
+};

@@ -106,7 +106,7 @@ export const windowCode = (kernel: WindowKernel): Code =>
   });
 
 /** The part [from, to) of the window at `start` that lies inside [0, limit). */
-const clampWindow = (
+export const clampWindow = (
   f: FunctionBuilder,
   start: Local<'i32'>,
   length: Local<'i32'>,

@@ -1,0 +1,125 @@
+import type { KernelCall } from '../kernel';
+import { type F32, f32, f32x4, i32 } from './assembler';
+import { channelSumCode, channelSumJobs } from './channel-reduction';
+import { elementwiseJob } from './elementwise';
+import { type Code, type Job, type Planning, singleFunction } from './job';
+
+/**
+ * (x - mean) * scale + beta. The mean is taken off first, unlike in inference, where it is folded into beta: with a
+ * mean that is large against the deviation the difference of two large products would lose digits.
+ */
+export const batchNormTraining = (
+  { inputs, outputs, attributes }: KernelCall<'batchNormTraining'>,
+  planning: Planning,
+): Job[] => {
+  const { length, channels, epsilon } = attributes;
+  const { address } = planning;
+  const moments = address(inputs.moments);
+  const scale = planning.scratch(channels * 4);
+  return [
+    {
+      code: scaleCode,
+      arguments: [moments, address(inputs.gamma), scale, channels, epsilon],
+      pieces: channels,
+      work: channels,
+    },
+    elementwiseJob({
+      ...{ key: 'batchNormTraining', length, channels, output: address(outputs.output) },
+      streams: [address(inputs.input)],
+      vectors: [moments, scale, address(inputs.beta)],
+      compute: (_, { streams: [x], vectors: [mean, factor, beta] }) =>
+        f32x4.add(f32x4.mul(f32x4.sub(x, mean), factor), beta),
+    }),
+  ];
+};
+
+/** The sums of dY and of dY * (x - mean), the latter divided by the deviation when all is added. */
+export const batchNormSums = (
+  { inputs, outputs, attributes }: KernelCall<'batchNormSums'>,
+  planning: Planning,
+): Job[] => {
+  const { channels, epsilon } = attributes;
+  const [input, outputGradient, moments] = [inputs.input, inputs.outputGradient, inputs.moments].map(planning.address);
+  const output = planning.address(outputs.output);
+  return [
+    ...channelSumJobs(sumsCode, attributes, { operands: [input, outputGradient, moments], output }, planning),
+    { code: divideCode, arguments: [moments, output, channels, epsilon], pieces: channels, work: channels },
+  ];
+};
+
+/** Per channel the gradient is dY * factor - (x - mean) * slope - offset: the divisions are made once a channel. */
+export const batchNormInputGradient = (
+  { inputs, outputs, attributes }: KernelCall<'batchNormInputGradient'>,
+  planning: Planning,
+): Job[] => {
+  const { length, channels, epsilon } = attributes;
+  const { address } = planning;
+  const moments = address(inputs.moments);
+  const [factor, slope, offset] = [1, 2, 3].map(() => planning.scratch(channels * 4));
+  return [
+    {
+      code: foldCode,
+      arguments: [
+        ...[moments, address(inputs.gamma), address(inputs.sums), factor, slope, offset, channels],
+        ...[channels / length, epsilon],
+      ],
+      pieces: channels,
+      work: channels,
+    },
+    elementwiseJob({
+      ...{ key: 'batchNormInputGradient', length, channels, output: address(outputs.output) },
+      streams: [address(inputs.input), address(inputs.outputGradient)],
+      vectors: [moments, factor, slope, offset],
+      compute: (_, { streams: [x, gradient], vectors: [mean, times, steep, away] }) =>
+        f32x4.sub(f32x4.sub(f32x4.mul(gradient, times), f32x4.mul(f32x4.sub(x, mean), steep)), away),
+    }),
+  ];
+};
+
+const sumsCode = channelSumCode({
+  key: 'batchNormSums',
+  streams: 2,
+  vectors: 1,
+  sums: 2,
+  terms: (_, { streams: [x, gradient], vectors: [mean] }) => [gradient, f32x4.mul(gradient, f32x4.sub(x, mean))],
+});
+
+const deviation = (variance: F32, epsilon: F32): F32 => f32.sqrt(f32.add(variance, epsilon));
+
+/** scale = gamma / deviation. */
+const scaleCode: Code = singleFunction('batch norm scale', ({ f, first, end }) => {
+  const [moments, gamma, scale, channels] = [1, 2, 3, 4].map(() => f.parameter('i32'));
+  const epsilon = f.parameter('f32');
+  const variances = f.let(i32.add(moments, i32.shl(channels, 2)));
+  f.forRange(first, end, 1, (channel) => {
+    const at = f.let(i32.shl(channel, 2));
+    const number = (start: typeof at): F32 => f32.load(i32.add(start, at));
+    f.storeF32(i32.add(scale, at), f32.div(number(gamma), deviation(number(variances), epsilon)));
+  });
+});
+
+const divideCode: Code = singleFunction('batch norm sums by deviation', ({ f, first, end }) => {
+  const [moments, sums, channels] = [1, 2, 3].map(() => f.parameter('i32'));
+  const epsilon = f.parameter('f32');
+  f.forRange(first, end, 1, (channel) => {
+    const at = f.let(i32.shl(i32.add(channel, channels), 2));
+    const place = f.let(i32.add(sums, at));
+    f.storeF32(place, f32.div(f32.load(place), deviation(f32.load(i32.add(moments, at)), epsilon)));
+  });
+});
+
+/** factor = gamma / deviation, slope = factor * dGamma / (rows * deviation), offset = factor * dBeta / rows. */
+const foldCode: Code = singleFunction('fold batch norm gradient', ({ f, first, end }) => {
+  const [moments, gamma, sums, factor, slope, offset, channels] = [1, 2, 3, 4, 5, 6, 7].map(() => f.parameter('i32'));
+  const [share, epsilon] = [f.parameter('f32'), f.parameter('f32')];
+  f.forRange(first, end, 1, (channel) => {
+    const at = f.let(i32.shl(channel, 2));
+    const secondAt = f.let(i32.shl(i32.add(channel, channels), 2));
+    const width = f.let(deviation(f32.load(i32.add(moments, secondAt)), epsilon));
+    const times = f.let(f32.div(f32.load(i32.add(gamma, at)), width));
+    const part = f.let(f32.mul(times, share));
+    f.storeF32(i32.add(factor, at), times);
+    f.storeF32(i32.add(slope, at), f32.div(f32.mul(part, f32.load(i32.add(sums, secondAt))), width));
+    f.storeF32(i32.add(offset, at), f32.mul(part, f32.load(i32.add(sums, at))));
+  });
+});
