@@ -1,6 +1,5 @@
 import type { KernelCall } from '../kernel';
 import { windowRows } from './conv2d';
-import { packRows } from './gemm';
 import type { Job, Planning } from './job';
 import { transposedProductJobs } from './transposed-product';
 
@@ -11,15 +10,14 @@ export const conv2dFilterGradient = (
 ): Job[] => {
   const { batch, outHeight, outWidth, filterHeight, filterWidth, inChannels, outChannels } = attributes;
   const windows = windowRows(attributes, planning.address(inputs.input), planning);
-  const positions = batch * outHeight * outWidth;
   const product = transposedProductJobs(
     {
-      positions,
+      positions: batch * outHeight * outWidth,
       rows: filterHeight * filterWidth * inChannels,
       columns: outChannels,
       source: windows.source,
       left: windows.address,
-      packRight: packRows(planning.address(inputs.outputGradient), positions, outChannels),
+      right: planning.address(inputs.outputGradient),
       output: planning.address(outputs.output),
     },
     planning,

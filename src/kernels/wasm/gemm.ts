@@ -169,7 +169,7 @@ export const makeTable = (
 };
 
 /** [inner, columns] becomes panels of [inner][NR], the last one filled up with zeros. */
-export const packRows =
+const packRows =
   (from: number, inner: number, columns: number): PackRight =>
   (address, panelColumns) => ({
     code: packCode(panelColumns),

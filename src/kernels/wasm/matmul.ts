@@ -2,28 +2,32 @@ import { isLinear, type KernelCall } from '../kernel';
 import { emitActivation } from './activate';
 import { f32x4 } from './assembler';
 import { elementwiseJob } from './elementwise';
-import { gemmJobs, packRows } from './gemm';
+import { gemmJobs } from './gemm';
 import type { Job, Planning } from './job';
 import { packTransposed } from './pack-transposed';
+import { transpose } from './transpose';
 import { transposedProductJobs } from './transposed-product';
 
 export const matmul = (call: KernelCall<'matmul'>, planning: Planning): Job[] => {
   const { inputs, outputs, attributes } = call;
   const { rows, inner, columns, transposeLeft, transposeRight, activation } = attributes;
   const right = planning.address(inputs.right);
-  if (transposeLeft)
+  if (transposeLeft) {
+    const turned = transposeRight ? transpose(right, { rows: columns, columns: inner }, planning) : undefined;
     return [
+      ...(turned ? [turned.job] : []),
       ...transposedProductJobs(
         {
           ...{ positions: inner, rows, columns, source: { kind: 'affine', rowStride: rows } },
           left: planning.address(inputs.left),
-          packRight: transposeRight ? packTransposed(right, inner, columns) : packRows(right, inner, columns),
+          right: turned?.address ?? right,
           output: planning.address(outputs.output),
         },
         planning,
       ),
       ...epilogue(call, planning),
     ];
+  }
   return gemmJobs(
     { rows, inner, columns, activation, source: { kind: 'affine', rowStride: inner } },
     {

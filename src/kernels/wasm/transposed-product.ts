@@ -3,20 +3,11 @@
  * many positions and A is never made: a table says where its rows begin, as for the matrix product of gemm.ts.
  *
  * The positions are cut into blocks. A piece, some rows and columns of the output, copies its part of a block of A into
- * panels [position][MR], multiplies them with panels [position][NR] of B and adds the tile to the output; every step of
- * a tile then reads consecutive numbers. The order of the sum is the same however many threads there are.
+ * panels [position][MR], then one panel [position][NR] of B after the other, and adds the product of each two to the
+ * output: every step of a tile reads consecutive numbers, and the copies are still in the cache. The order of the sum is the same however many threads there are.
  */
 import { Assembler, type FunctionBuilder, f32x4, i32, type Local, v128 } from './assembler';
-import {
-  chooseTile,
-  makeTable,
-  type PackRight,
-  type RowSource,
-  spillPlace,
-  type Tile,
-  UNROLL,
-  zeroSegment,
-} from './gemm';
+import { chooseTile, makeTable, type RowSource, spillPlace, type Tile, UNROLL, zeroSegment } from './gemm';
 import { type Code, type Job, type Planning, pieceFunction } from './job';
 
 export interface TransposedProduct {
@@ -28,8 +19,8 @@ export interface TransposedProduct {
   source: RowSource;
   /** Addresses. */
   left: number;
+  right: number;
   output: number;
-  packRight: PackRight;
 }
 
 /** Positions of a block: a panel of B, 12 KB, stays in the first cache while the panels of A pass. */
@@ -45,12 +36,11 @@ const FEWEST_PIECES = 32;
 const GAP_BYTES = 64;
 
 export const transposedProductJobs = (product: TransposedProduct, planning: Planning): Job[] => {
-  const { positions, rows, columns, source, left, output, packRight } = product;
+  const { positions, rows, columns, source, left, right, output } = product;
   const segments = source.kind === 'table' ? source.segments : 1;
   const segmentLength = rows / segments;
   const tile = chooseTile(segmentLength, columns);
   const panels = Math.ceil(columns / tile.columns);
-  const right = planning.scratch(panels * positions * tile.columns * 4);
 
   const positionsOfGroup = source.kind === 'table' ? source.rowsOfGroup : positions;
   const groups = positions / positionsOfGroup;
@@ -60,14 +50,13 @@ export const transposedProductJobs = (product: TransposedProduct, planning: Plan
   const panelBlocks = Math.ceil(panels / panelsOfPiece);
   const pieces = segments * rowBlocks * panelBlocks;
   const panelBytes = block * tile.rows * 4 + GAP_BYTES;
-  const scratchOfPiece = Math.ceil(rowsOfPiece / tile.rows) * panelBytes;
+  const scratchOfPiece = Math.ceil(rowsOfPiece / tile.rows) * panelBytes + block * tile.columns * 4;
 
   const table =
     source.kind === 'table'
       ? planning.table(`${source.key} by 1`, () => makeTable(source, undefined, 1, source.rowsOfGroup))
       : 0;
   return [
-    packRight(right, tile.columns),
     {
       code: productCode(product, tile, planning.fused),
       arguments: [
@@ -115,11 +104,13 @@ const productCode = ({ rows, columns, source }: TransposedProduct, tile: Tile, f
     emit(limits) {
       const assembler = new Assembler(limits);
       const run = pieceFunction(assembler);
-      const copyFunction = assembler.function();
-      const tileFunction = assembler.function();
-      emitCopy(copyFunction, layout, tile);
-      emitTile(tileFunction, columns, tile, fused);
-      emitPieces(run, { copyFunction, tileFunction }, layout, columns, tile);
+      const copyLeft = assembler.function();
+      const copyRight = assembler.function();
+      const multiply = assembler.function();
+      emitCopyLeft(copyLeft, layout, tile);
+      emitCopyRight(copyRight, columns, tile);
+      emitTile(multiply, columns, tile, fused);
+      emitPieces(run, { copyLeft, copyRight, multiply }, layout, columns, tile);
       return assembler.bytes();
     },
   };
@@ -134,7 +125,7 @@ interface Layout {
 
 const emitPieces = (
   { f, first, end }: ReturnType<typeof pieceFunction>,
-  { copyFunction, tileFunction }: { copyFunction: FunctionBuilder; tileFunction: FunctionBuilder },
+  { copyLeft, copyRight, multiply }: Record<'copyLeft' | 'copyRight' | 'multiply', FunctionBuilder>,
   { segments, segmentLength, rowStride }: Layout,
   columns: number,
   tile: Tile,
@@ -145,7 +136,6 @@ const emitPieces = (
   const [positionsOfGroup, groups, groupStride, block] = [1, 2, 3, 4].map(parameter);
   const [rowsOfPiece, rowBlocks, panelsOfPiece, panelBlocks] = [1, 2, 3, 4].map(parameter);
   const panels = Math.ceil(columns / tile.columns);
-  const rightPanelBytes = f.let(i32.mul(i32.mul(positionsOfGroup, groups), tile.columns * 4));
 
   f.forRange(first, end, 1, (piece) => {
     const firstPanel = f.let(i32.mul(i32.remU(piece, panelBlocks), panelsOfPiece));
@@ -156,7 +146,8 @@ const emitPieces = (
     const firstRow = f.let(i32.mul(i32.remU(rowBlock, rowBlocks), rowsOfPiece));
     const rows = f.let(i32.sub(segmentLength, firstRow));
     f.set(rows, i32.min(rows, rowsOfPiece));
-    const copied = f.let(i32.add(scratch, i32.mul(piece, scratchOfPiece)));
+    const rightPanel = f.let(i32.add(scratch, i32.mul(piece, scratchOfPiece)));
+    const leftPanels = f.let(i32.add(rightPanel, i32.mul(block, tile.columns * 4)));
     const outputRow = i32.add(i32.mul(segment, segmentLength), firstRow);
     const pieceOutput = f.let(i32.add(output, i32.mul(outputRow, columns * 4)));
     const groupLeft = f.let(i32.add(left, i32.shl(firstRow, 2)));
@@ -170,21 +161,22 @@ const emitPieces = (
       f.doWhile(
         () => {
           const count = f.let(i32.min(positionsLeft, block));
-          f.call(copyFunction, blockLeft, rowTable, zeros, copied, panelBytes, count, rows);
+          f.call(copyLeft, blockLeft, rowTable, zeros, leftPanels, panelBytes, count, rows);
           f.forRange(firstPanel, endPanel, 1, (panel) => {
-            const tileRight = f.let(i32.add(blockRight, i32.mul(panel, rightPanelBytes)));
-            const tileLeft = f.let(copied);
-            const target = f.let(i32.add(pieceOutput, i32.mul(panel, tile.columns * 4)));
+            const columnBytes = f.let(i32.mul(panel, tile.columns * 4));
+            f.call(copyRight, i32.add(blockRight, columnBytes), rightPanel, count);
+            const leftPanel = f.let(leftPanels);
+            const target = f.let(i32.add(pieceOutput, columnBytes));
             f.forRange(0, rows, tile.rows, (row) => {
               const rowsLeft = i32.sub(rows, row);
               const isLastPanel = i32.eq(panel, panels - 1);
-              f.call(tileFunction, tileLeft, tileRight, target, count, rowsLeft, isLastPanel, isFirst, spill);
-              f.advance(tileLeft, panelBytes);
+              f.call(multiply, leftPanel, rightPanel, target, count, rowsLeft, isLastPanel, isFirst, spill);
+              f.advance(leftPanel, panelBytes);
               f.advance(target, tile.rows * columns * 4);
             });
           });
           f.set(isFirst, i32.const(0));
-          f.advance(blockRight, i32.mul(count, tile.columns * 4));
+          f.advance(blockRight, i32.mul(count, columns * 4));
           if (rowStride > 0) f.advance(blockLeft, i32.mul(count, rowStride * 4));
           else f.advance(rowTable, i32.mul(count, segments * 4));
           f.set(positionsLeft, i32.sub(positionsLeft, count));
@@ -197,7 +189,7 @@ const emitPieces = (
 };
 
 /** Copies some numbers of each row of a block into panels [position][MR]. */
-const emitCopy = (f: FunctionBuilder, { segments, rowStride }: Layout, tile: Tile): void => {
+const emitCopyLeft = (f: FunctionBuilder, { segments, rowStride }: Layout, tile: Tile): void => {
   const parameter = (): Local<'i32'> => f.parameter('i32');
   const [left, table, zeros, copied, panelBytes, count, rows] = [1, 2, 3, 4, 5, 6, 7].map(parameter);
   f.forRange(0, count, 1, () => {
@@ -218,6 +210,16 @@ const emitCopy = (f: FunctionBuilder, { segments, rowStride }: Layout, tile: Til
       f.advance(target, panelBytes);
     });
     f.advance(copied, tile.rows * 4);
+  });
+};
+
+/** Copies a panel's columns of each row; those past the last one are the next row's, and stored nowhere in the end. */
+const emitCopyRight = (f: FunctionBuilder, columns: number, tile: Tile): void => {
+  const [source, target, count] = [1, 2, 3].map(() => f.parameter('i32'));
+  f.forRange(0, count, 1, () => {
+    for (let at = 0; at < tile.columns * 4; at += 16) f.store(target, v128.load(source, at), at);
+    f.advance(source, columns * 4);
+    f.advance(target, tile.columns * 4);
   });
 };
 
