@@ -2,11 +2,14 @@
  * The core of the gradients of filters and weights: output[m, n] = sum over k of A[k, m] * B[k, n], where k runs over
  * many positions and A is never made: a table says where its rows begin, as for the matrix product of gemm.ts.
  *
- * The positions are cut into blocks. A piece, some rows and columns of the output, copies its part of a block of A into
- * panels [position][MR], then one panel [position][NR] of B after the other, and adds the product of each two to the
- * output: every step of a tile reads consecutive numbers, and the copies are still in the cache. The order of the sum is the same however many threads there are.
+ * The positions are cut into blocks. A block of A is copied into panels [position][MR], one of B into panels
+ * [position][NR], and the product of each two is added to the output: every step of a tile reads consecutive numbers,
+ * and the copies are still in the cache. Where the output is small there are too few parts of it to share out; then the
+ * positions are cut into chunks with sums of their own, which are added in the end. Which chunks these are depends on
+ * the shape alone, so the order of the sum is the same however many threads there are.
  */
-import { Assembler, type FunctionBuilder, f32x4, i32, type Local, v128 } from './assembler';
+import { Assembler, type Expression, type FunctionBuilder, f32x4, type I32, i32, type Local, v128 } from './assembler';
+import { elementwiseJob } from './elementwise';
 import { chooseTile, makeTable, type RowSource, spillPlace, type Tile, UNROLL, zeroSegment } from './gemm';
 import { type Code, type Job, type Planning, pieceFunction } from './job';
 
@@ -23,97 +26,69 @@ export interface TransposedProduct {
   output: number;
 }
 
-/** Positions of a block: a panel of B, 12 KB, stays in the first cache while the panels of A pass. */
-const MOST_POSITIONS = 384;
-/** Rows of a piece: their panels and the panels of B fit the second cache. */
+/** Positions of a block: a panel of each operand, 4 and 8 KB, fit the first cache. */
+const MOST_POSITIONS = 256;
+/** Rows and columns of a piece: the panels of a block fit the second cache. */
 const MOST_ROWS = 64;
-const LEAST_ROWS = 16;
-/** Fewer panels than this do not pay for copying A. */
-const LEAST_PANELS = 4;
+const MOST_COLUMNS = 128;
+/** And so does the part of the output to which a piece adds again and again. */
+const MOST_OUTPUT_BYTES = 192 << 10;
 /** Enough to share out evenly. */
 const FEWEST_PIECES = 32;
+/** The sums of so many chunks are added by one job: it has a limited number of arguments. */
+const MOST_CHUNKS = 16;
 /** Between panels of A, so that they do not all begin at the same place of a cache's pages, and for vectors that hang over. */
 const GAP_BYTES = 64;
 
 export const transposedProductJobs = (product: TransposedProduct, planning: Planning): Job[] => {
   const { positions, rows, columns, source, left, right, output } = product;
-  const segments = source.kind === 'table' ? source.segments : 1;
-  const segmentLength = rows / segments;
-  const tile = chooseTile(segmentLength, columns);
-  const panels = Math.ceil(columns / tile.columns);
+  const layout = layoutOf(product);
+  const tile = chooseTile(layout.segmentLength, columns);
+  const parts = chooseParts(layout, columns, tile);
 
   const positionsOfGroup = source.kind === 'table' ? source.rowsOfGroup : positions;
-  const groups = positions / positionsOfGroup;
-  const block = Math.ceil(positionsOfGroup / Math.ceil(positionsOfGroup / MOST_POSITIONS));
-  const { rowsOfPiece, panelsOfPiece } = choosePieces(segments, segmentLength, panels);
-  const rowBlocks = Math.ceil(segmentLength / rowsOfPiece);
-  const panelBlocks = Math.ceil(panels / panelsOfPiece);
-  const pieces = segments * rowBlocks * panelBlocks;
-  const panelBytes = block * tile.rows * 4 + GAP_BYTES;
-  const scratchOfPiece = Math.ceil(rowsOfPiece / tile.rows) * panelBytes + block * tile.columns * 4;
+  const blocksOfGroup = Math.ceil(positionsOfGroup / MOST_POSITIONS);
+  const block = Math.ceil(positionsOfGroup / blocksOfGroup);
+  const blocks = blocksOfGroup * (positions / positionsOfGroup);
+  const wantedChunks = Math.min(MOST_CHUNKS, blocks, Math.ceil(FEWEST_PIECES / parts.count));
+  const blocksOfChunk = Math.ceil(blocks / wantedChunks);
+  const chunks = Math.ceil(blocks / blocksOfChunk);
+  const pieces = chunks * parts.count;
 
-  const table =
-    source.kind === 'table'
-      ? planning.table(`${source.key} by 1`, () => makeTable(source, undefined, 1, source.rowsOfGroup))
-      : 0;
-  return [
+  const leftPanelBytes = block * tile.rows * 4 + GAP_BYTES;
+  const rightPanelBytes = block * tile.columns * 4;
+  const leftBytes = Math.ceil(parts.rows / tile.rows) * leftPanelBytes;
+  const scratchOfPiece = leftBytes + parts.panels * rightPanelBytes;
+  const length = rows * columns;
+  const sums = chunks > 1 ? planning.scratch(chunks * length * 4) : output;
+  const jobs: Job[] = [
     {
-      code: productCode(product, tile, planning.fused),
+      code: productCode(product, tile, parts, planning.fused),
       arguments: [
-        ...[left, right, output, table, zeroSegment(planning, segmentLength), spillPlace(planning)],
-        ...[planning.scratch(pieces * scratchOfPiece), scratchOfPiece, panelBytes],
-        ...[positionsOfGroup, groups, source.kind === 'table' ? source.groupStride : 0, block],
-        ...[rowsOfPiece, rowBlocks, panelsOfPiece, panelBlocks],
+        ...[left, right, sums],
+        source.kind === 'table'
+          ? planning.table(`${source.key} by 1`, () => makeTable(source, undefined, 1, source.rowsOfGroup))
+          : 0,
+        ...[zeroSegment(planning, layout.segmentLength), spillPlace(planning)],
+        ...[planning.scratch(pieces * scratchOfPiece), scratchOfPiece, leftPanelBytes, rightPanelBytes],
+        ...[positionsOfGroup, source.kind === 'table' ? source.groupStride : 0],
+        ...[block, blocksOfGroup, blocks, blocksOfChunk],
       ],
       pieces,
       work: positions * rows * columns,
     },
   ];
-};
-
-/** Large pieces copy A seldom, small ones can be shared out: halve them until there are enough. */
-const choosePieces = (
-  segments: number,
-  segmentLength: number,
-  panels: number,
-): { rowsOfPiece: number; panelsOfPiece: number } => {
-  const equal = (total: number, most: number, multiple: number): number => {
-    const part = Math.ceil(total / Math.ceil(total / most));
-    return Math.ceil(part / multiple) * multiple;
-  };
-  // A multiple of 12 rows suits tiles of 3 and of 4.
-  let rowsOfPiece = equal(segmentLength, MOST_ROWS, segmentLength > LEAST_ROWS ? 12 : 1);
-  let panelsOfPiece = panels;
-  const count = (): number => segments * Math.ceil(segmentLength / rowsOfPiece) * Math.ceil(panels / panelsOfPiece);
-  while (count() < FEWEST_PIECES) {
-    if (panelsOfPiece > LEAST_PANELS) panelsOfPiece = Math.ceil(panelsOfPiece / 2);
-    else if (rowsOfPiece >= 2 * LEAST_ROWS) rowsOfPiece = equal(rowsOfPiece, rowsOfPiece / 2, 12);
-    else break;
-  }
-  return { rowsOfPiece, panelsOfPiece };
-};
-
-const productCode = ({ rows, columns, source }: TransposedProduct, tile: Tile, fused: boolean): Code => {
-  const layout =
-    source.kind === 'table'
-      ? { segments: source.segments, rowStride: 0, segmentLength: rows / source.segments }
-      : { segments: 1, rowStride: source.rowStride, segmentLength: rows };
-  const { segments, rowStride, segmentLength } = layout;
-  return {
-    key: ['transposed product', tile.rows, tile.columns, segments, segmentLength, columns, rowStride, fused].join(' '),
-    emit(limits) {
-      const assembler = new Assembler(limits);
-      const run = pieceFunction(assembler);
-      const copyLeft = assembler.function();
-      const copyRight = assembler.function();
-      const multiply = assembler.function();
-      emitCopyLeft(copyLeft, layout, tile);
-      emitCopyRight(copyRight, columns, tile);
-      emitTile(multiply, columns, tile, fused);
-      emitPieces(run, { copyLeft, copyRight, multiply }, layout, columns, tile);
-      return assembler.bytes();
-    },
-  };
+  if (chunks > 1)
+    jobs.push(
+      elementwiseJob({
+        key: `sum of ${chunks}`,
+        length,
+        output,
+        streams: [...Array(chunks).keys()].map((chunk) => sums + chunk * length * 4),
+        compute: (_, { streams: [first, ...others] }) => others.reduce(f32x4.add, first),
+      }),
+    );
+  return jobs;
 };
 
 interface Layout {
@@ -123,67 +98,131 @@ interface Layout {
   rowStride: number;
 }
 
+const layoutOf = ({ rows, source }: TransposedProduct): Layout =>
+  source.kind === 'table'
+    ? { segments: source.segments, segmentLength: rows / source.segments, rowStride: 0 }
+    : { segments: 1, segmentLength: rows, rowStride: source.rowStride };
+
+/** The output is cut into parts of some segments, rows of each segment, and panels of columns. */
+interface Parts {
+  segments: number;
+  rows: number;
+  panels: number;
+  segmentParts: number;
+  rowParts: number;
+  panelParts: number;
+  count: number;
+}
+
+const chooseParts = ({ segments, segmentLength }: Layout, columns: number, tile: Tile): Parts => {
+  const equal = (total: number, most: number): number => Math.ceil(total / Math.ceil(total / most));
+  const tiles = Math.ceil(segmentLength / tile.rows);
+  const rows = equal(tiles, Math.floor(MOST_ROWS / tile.rows)) * tile.rows;
+  const allPanels = Math.ceil(columns / tile.columns);
+  const panels = equal(allPanels, MOST_COLUMNS / tile.columns);
+  const segmentBytes = rows * panels * tile.columns * 4;
+  const segmentsOfPart = equal(segments, Math.max(1, Math.floor(MOST_OUTPUT_BYTES / segmentBytes)));
+  const segmentParts = Math.ceil(segments / segmentsOfPart);
+  const rowParts = Math.ceil(segmentLength / rows);
+  const panelParts = Math.ceil(allPanels / panels);
+  const count = segmentParts * rowParts * panelParts;
+  return { segments: segmentsOfPart, rows, panels, segmentParts, rowParts, panelParts, count };
+};
+
+const productCode = (product: TransposedProduct, tile: Tile, parts: Parts, fused: boolean): Code => {
+  const { columns } = product;
+  const layout = layoutOf(product);
+  return {
+    key: ['transposed product', tile.rows, tile.columns, columns, ...Object.values(layout), fused].join(' '),
+    emit(limits) {
+      const assembler = new Assembler(limits);
+      const run = pieceFunction(assembler);
+      const copyLeft = assembler.function();
+      const copyRight = assembler.function();
+      const multiply = assembler.function();
+      emitCopyLeft(copyLeft, layout, tile);
+      emitCopyRight(copyRight, columns, tile);
+      emitTile(multiply, columns, tile, fused);
+      emitPieces(run, { copyLeft, copyRight, multiply }, layout, parts, columns, tile);
+      return assembler.bytes();
+    },
+  };
+};
+
 const emitPieces = (
   { f, first, end }: ReturnType<typeof pieceFunction>,
   { copyLeft, copyRight, multiply }: Record<'copyLeft' | 'copyRight' | 'multiply', FunctionBuilder>,
   { segments, segmentLength, rowStride }: Layout,
+  parts: Parts,
   columns: number,
   tile: Tile,
 ): void => {
   const parameter = (): Local<'i32'> => f.parameter('i32');
   const [left, right, output, table, zeros, spill] = [1, 2, 3, 4, 5, 6].map(parameter);
-  const [scratch, scratchOfPiece, panelBytes] = [1, 2, 3].map(parameter);
-  const [positionsOfGroup, groups, groupStride, block] = [1, 2, 3, 4].map(parameter);
-  const [rowsOfPiece, rowBlocks, panelsOfPiece, panelBlocks] = [1, 2, 3, 4].map(parameter);
+  const [scratch, scratchOfPiece, leftPanelBytes, rightPanelBytes] = [1, 2, 3, 4].map(parameter);
+  const [positionsOfGroup, groupStride, block, blocksOfGroup, blocks, blocksOfChunk] = [1, 2, 3, 4, 5, 6].map(
+    parameter,
+  );
   const panels = Math.ceil(columns / tile.columns);
+  /** [from, to) of the part, the last of which may be smaller. */
+  const rangeOf = (part: Expression<'i32'>, size: I32, limit: I32): { from: Local<'i32'>; to: Local<'i32'> } => {
+    const from = f.let(i32.mul(part, size));
+    const to = f.let(i32.add(from, size));
+    f.set(to, i32.min(to, limit));
+    return { from, to };
+  };
 
   f.forRange(first, end, 1, (piece) => {
-    const firstPanel = f.let(i32.mul(i32.remU(piece, panelBlocks), panelsOfPiece));
-    const endPanel = f.let(i32.add(firstPanel, panelsOfPiece));
-    f.set(endPanel, i32.min(endPanel, panels));
-    const rowBlock = f.let(i32.divU(piece, panelBlocks));
-    const segment = f.let(i32.divU(rowBlock, rowBlocks));
-    const firstRow = f.let(i32.mul(i32.remU(rowBlock, rowBlocks), rowsOfPiece));
-    const rows = f.let(i32.sub(segmentLength, firstRow));
-    f.set(rows, i32.min(rows, rowsOfPiece));
-    const rightPanel = f.let(i32.add(scratch, i32.mul(piece, scratchOfPiece)));
-    const leftPanels = f.let(i32.add(rightPanel, i32.mul(block, tile.columns * 4)));
-    const outputRow = i32.add(i32.mul(segment, segmentLength), firstRow);
-    const pieceOutput = f.let(i32.add(output, i32.mul(outputRow, columns * 4)));
-    const groupLeft = f.let(i32.add(left, i32.shl(firstRow, 2)));
-    const isFirst = f.let(i32.const(1));
-    const blockRight = f.let(right);
+    const part = f.let(i32.remU(piece, parts.count));
+    const chunk = f.let(i32.divU(piece, parts.count));
+    const panelRange = rangeOf(i32.remU(part, parts.panelParts), parts.panels, panels);
+    const rowPart = f.let(i32.divU(part, parts.panelParts));
+    const rowRange = rangeOf(i32.remU(rowPart, parts.rowParts), parts.rows, segmentLength);
+    const segmentRange = rangeOf(i32.divU(rowPart, parts.rowParts), parts.segments, segments);
+    const blockRange = rangeOf(chunk, blocksOfChunk, blocks);
+    const rightPanels = f.let(i32.add(scratch, i32.mul(piece, scratchOfPiece)));
+    const leftPanels = f.let(i32.add(rightPanels, i32.mul(rightPanelBytes, parts.panels)));
+    const chunkOutput = f.let(i32.add(output, i32.mul(chunk, segments * segmentLength * columns * 4)));
+    const rows = f.let(i32.sub(rowRange.to, rowRange.from));
 
-    f.forRange(0, groups, 1, () => {
-      const rowTable = f.let(i32.add(table, i32.shl(segment, 2)));
-      const blockLeft = f.let(groupLeft);
-      const positionsLeft = f.let(positionsOfGroup);
-      f.doWhile(
-        () => {
-          const count = f.let(i32.min(positionsLeft, block));
-          f.call(copyLeft, blockLeft, rowTable, zeros, leftPanels, panelBytes, count, rows);
-          f.forRange(firstPanel, endPanel, 1, (panel) => {
-            const columnBytes = f.let(i32.mul(panel, tile.columns * 4));
-            f.call(copyRight, i32.add(blockRight, columnBytes), rightPanel, count);
-            const leftPanel = f.let(leftPanels);
-            const target = f.let(i32.add(pieceOutput, columnBytes));
-            f.forRange(0, rows, tile.rows, (row) => {
-              const rowsLeft = i32.sub(rows, row);
-              const isLastPanel = i32.eq(panel, panels - 1);
-              f.call(multiply, leftPanel, rightPanel, target, count, rowsLeft, isLastPanel, isFirst, spill);
-              f.advance(leftPanel, panelBytes);
-              f.advance(target, tile.rows * columns * 4);
-            });
+    f.forRange(blockRange.from, blockRange.to, 1, (index) => {
+      const isFirst = f.let(i32.eq(index, blockRange.from));
+      const group = f.let(i32.divU(index, blocksOfGroup));
+      const position = f.let(i32.mul(i32.remU(index, blocksOfGroup), block));
+      const count = f.let(i32.sub(positionsOfGroup, position));
+      f.set(count, i32.min(count, block));
+
+      const rightRow = i32.add(i32.mul(group, positionsOfGroup), position);
+      const source = f.let(i32.add(right, i32.mul(rightRow, columns * 4)));
+      f.advance(source, i32.mul(panelRange.from, tile.columns * 4));
+      const rightPanel = f.let(rightPanels);
+      f.forRange(panelRange.from, panelRange.to, 1, () => {
+        f.call(copyRight, source, rightPanel, count);
+        f.advance(source, tile.columns * 4);
+        f.advance(rightPanel, rightPanelBytes);
+      });
+
+      const blockLeft = f.let(i32.add(i32.add(left, i32.mul(group, groupStride)), i32.shl(rowRange.from, 2)));
+      if (rowStride > 0) f.advance(blockLeft, i32.mul(position, rowStride * 4));
+      f.forRange(segmentRange.from, segmentRange.to, 1, (segment) => {
+        const entry = i32.add(i32.mul(position, segments), segment);
+        f.call(copyLeft, blockLeft, i32.add(table, i32.shl(entry, 2)), zeros, leftPanels, leftPanelBytes, count, rows);
+        const firstRow = i32.add(i32.mul(segment, segmentLength), rowRange.from);
+        const partOutput = f.let(i32.add(chunkOutput, i32.mul(firstRow, columns * 4)));
+        f.set(rightPanel, rightPanels);
+        f.forRange(panelRange.from, panelRange.to, 1, (panel) => {
+          const leftPanel = f.let(leftPanels);
+          const target = f.let(i32.add(partOutput, i32.mul(panel, tile.columns * 4)));
+          f.forRange(0, rows, tile.rows, (row) => {
+            const rowsLeft = i32.sub(rows, row);
+            const isLastPanel = i32.eq(panel, panels - 1);
+            f.call(multiply, leftPanel, rightPanel, target, count, rowsLeft, isLastPanel, isFirst, spill);
+            f.advance(leftPanel, leftPanelBytes);
+            f.advance(target, tile.rows * columns * 4);
           });
-          f.set(isFirst, i32.const(0));
-          f.advance(blockRight, i32.mul(count, columns * 4));
-          if (rowStride > 0) f.advance(blockLeft, i32.mul(count, rowStride * 4));
-          else f.advance(rowTable, i32.mul(count, segments * 4));
-          f.set(positionsLeft, i32.sub(positionsLeft, count));
-        },
-        () => positionsLeft,
-      );
-      f.advance(groupLeft, groupStride);
+          f.advance(rightPanel, rightPanelBytes);
+        });
+      });
     });
   });
 };
