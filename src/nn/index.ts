@@ -1,2 +1,45 @@
+export { WeightAverage } from './average';
+export { BatchNorm2d, type BatchNorm2dOptions } from './batch-norm2d';
+export { clipGradients } from './clip';
 export { compile, type Forward, Plan } from './compile';
+export { CosineClassifier, cosines } from './cosine-classifier';
+export { fromKerasResNet50, fromTorch } from './import-weights';
+export {
+  Conv2d,
+  type Conv2dLayerOptions,
+  Dropout,
+  GlobalAveragePool,
+  Linear,
+  MaxPool2d,
+  PRelu,
+  Relu,
+  Sequential,
+} from './layers';
+export {
+  type ArcFaceOptions,
+  arcFaceLogits,
+  type CrossEntropyOptions,
+  cosFaceLogits,
+  crossEntropy,
+  type Labels,
+  type MarginOptions,
+  semiHardTriplets,
+  squaredDistances,
+  type Triplet,
+  tripletLoss,
+} from './loss';
+export { MINI_RESNET_PRESETS, MiniResNet, type MiniResNetOptions, miniResNetFrom } from './mini-resnet';
+export { type Birth, Module } from './module';
+export {
+  AdamW,
+  type AdamWOptions,
+  type Decays,
+  Optimizer,
+  type OptimizerOptions,
+  Sgd,
+  type SgdOptions,
+} from './optimizer';
 export { Parameters } from './parameters';
+export { type BlockForm, ResidualBlock, type ResidualBlockOptions } from './residual-block';
+export { KERAS_RESNET50, ResNet50, type ResNet50Options } from './resnet50';
+export { constantRate, cosine, type Schedule, steps, warmUp } from './schedule';
