@@ -54,7 +54,7 @@ export async function initialise(network: Module): Promise<void> {
 function firstValue(path: string, shape: Shape, seed: number): NamedValues {
   const values = drawn(seed, sizeOf(shape));
   const bound = Math.sqrt(6 / sizeOf(shape.slice(0, -1)));
-  const base = path.endsWith('weight') ? 1 : 0;
+  const base = path.endsWith('bn3.weight') ? 0.2 : path.endsWith('weight') ? 1 : 0;
   return { shape, values: values.map((value) => (shape.length > 1 ? bound * value : base + 0.1 * value)) };
 }
 
