@@ -15,7 +15,8 @@ export class CosineClassifier extends Module {
 
   constructor(birth: Birth, embedding: number, classes: number, { scale = 64 }: { scale?: number } = {}) {
     super();
-    this.weight = this.parameter(birth, 'weight', [classes, embedding], (random) => 0.01 * random.normal());
+    const deviation = 1 / Math.sqrt(embedding); // centres of length 1, about
+    this.weight = this.parameter(birth, 'weight', [classes, embedding], (random) => deviation * random.normal());
     this.scale = scale;
   }
 
