@@ -1,3 +1,4 @@
+import type { KernelCall, Slot } from '../kernels/kernel';
 import { formatShape, type Shape, ShapeError } from './shape';
 import { Tensor } from './tensor';
 import { TracingBackend } from './trace';
@@ -19,3 +20,23 @@ export function outputOf(operation: string, inputs: readonly Tensor[], shape: Sh
   for (const input of inputs) input.slot; // throws if freed
   return Tensor.empty(backend, shape, operation);
 }
+
+/**
+ * The gradient with respect to `input`, in its shape, by one kernel call; undefined, at no cost, where none is needed.
+ * For gradient rules, which may also be made of operations: nothing is recorded while they are carried out.
+ */
+export function gradientFor(input: Tensor, call: (output: Slot) => KernelCall): Tensor | undefined {
+  if (!input.requiresGradient) return undefined;
+  const output = Tensor.empty(input.backend, input.shape, `the gradient of ${input.origin}`);
+  output.backend.run(call(output.slot));
+  return output;
+}
+
+/** A vector over the last axis that was added everywhere: dBias[c] = sum over all rows r of dY[r,c]. */
+export const biasGradient = (bias: Tensor, dOutput: Tensor): Tensor | undefined =>
+  gradientFor(bias, (output) => ({
+    kernel: 'channelSums',
+    inputs: { input: dOutput.slot },
+    outputs: { output },
+    attributes: { length: dOutput.size, channels: bias.size },
+  }));

@@ -1,5 +1,6 @@
 import type { Backend, Numbers } from '../kernels/backend';
 import type { Slot } from '../kernels/kernel';
+import { type Derivation, differentiable } from './record';
 import { enterScope } from './scope';
 import { formatShape, type Shape, ShapeError, sizeOf } from './shape';
 
@@ -18,7 +19,10 @@ export class Tensor {
   readonly backend: Backend;
   /** The operation that made it: what an error after it was freed names. */
   readonly origin: string;
+  /** How the gradient passes through it; undefined for what does not depend on parameters, and for parameters. */
+  derivation: Derivation | undefined;
   readonly #storage: Storage;
+  #isParameter = false;
   #disposed = false;
 
   private constructor(backend: Backend, shape: Shape, origin: string, storage: Storage) {
@@ -61,6 +65,17 @@ export class Tensor {
     return sizeOf(this.shape);
   }
 
+  /** Whether it is a parameter or was computed from one. */
+  get requiresGradient(): boolean {
+    return this.#isParameter || this.derivation !== undefined;
+  }
+
+  /** Makes it a parameter: operations from now on record how they depend on it, for gradients(). */
+  requireGradient(): this {
+    this.#isParameter = true;
+    return this;
+  }
+
   /**
    * The numbers, once every operation before has been carried out: float64 on reference, float32 elsewhere.
    * They are those of the moment of the call, even when the tensor is freed before they arrive.
@@ -71,6 +86,7 @@ export class Tensor {
 
   /**
    * The same numbers in another shape, sharing storage. One side may be -1: it follows from the others.
+   * The gradient passes through, in the old shape.
    * @throws ShapeError when the sizes differ
    */
   reshape(...shape: number[]): Tensor {
@@ -81,7 +97,8 @@ export class Tensor {
         `reshape: ${formatShape(this.shape)} has ${this.size} numbers, ${formatShape(shape)} does not`,
       );
     this.slot; // throws if freed
-    return new Tensor(this.backend, resolved, 'reshape', this.#storage);
+    const output = new Tensor(this.backend, resolved, 'reshape', this.#storage);
+    return differentiable(output, [this], (dOutput) => [dOutput.reshape(...this.shape)]);
   }
 
   /** Frees the numbers, unless a reshaped tensor still shares them. Calling it again does nothing. */

@@ -1,5 +1,6 @@
 import { type Activation, RELU, RELU6 } from '../../kernels/kernel';
-import { outputOf } from '../operation';
+import { gradientFor, outputOf } from '../operation';
+import { differentiable } from '../record';
 import { expectChannels } from '../shape';
 import type { Tensor } from '../tensor';
 
@@ -11,7 +12,15 @@ function activation(operation: string, input: Tensor, f: Activation): Tensor {
     outputs: { output: output.slot },
     attributes: { length: input.size, activation: f },
   });
-  return output;
+  // y = f(x), so dX = dY * f'(x), with f' = 1 where 0 < x < ceiling, the slope below and 0 above.
+  return differentiable(output, [input], (dOutput) => [
+    gradientFor(input, (dInput) => ({
+      kernel: 'activationGradient',
+      inputs: { input: input.slot, outputGradient: dOutput.slot },
+      outputs: { output: dInput },
+      attributes: { length: input.size, activation: f },
+    })),
+  ]);
 }
 
 /** max(0, x), for every number. Any shape. */
@@ -39,7 +48,24 @@ export function prelu(input: Tensor, slopes: Tensor): Tensor {
     outputs: { output: output.slot },
     attributes: { length: input.size, channels: slopes.size },
   });
-  return output;
+  // X[r,c] enters Y[r,c] alone, with factor 1 where it is positive and a[c] elsewhere; a[c] enters wherever X[r,c] <= 0:
+  //   dX[r,c] = X[r,c] > 0 ? dY[r,c] : a[c] * dY[r,c]
+  //   dA[c]   = sum over the r with X[r,c] <= 0 of X[r,c] * dY[r,c]
+  const attributes = { length: input.size, channels: slopes.size };
+  return differentiable(output, [input, slopes], (dOutput) => [
+    gradientFor(input, (dInput) => ({
+      kernel: 'preluInputGradient',
+      inputs: { input: input.slot, slopes: slopes.slot, outputGradient: dOutput.slot },
+      outputs: { output: dInput },
+      attributes,
+    })),
+    gradientFor(slopes, (dSlopes) => ({
+      kernel: 'preluSlopesGradient',
+      inputs: { input: input.slot, outputGradient: dOutput.slot },
+      outputs: { output: dSlopes },
+      attributes,
+    })),
+  ]);
 }
 
 /** 1 / (1 + e^-x), for every number. Any shape. */
@@ -51,5 +77,13 @@ export function sigmoid(input: Tensor): Tensor {
     outputs: { output: output.slot },
     attributes: { length: input.size },
   });
-  return output;
+  // y = 1 / (1 + e^-x) has y' = e^-x / (1 + e^-x)^2 = y * (1 - y), so dX = dY * y * (1 - y).
+  return differentiable(output, [input], (dOutput) => [
+    gradientFor(input, (dInput) => ({
+      kernel: 'sigmoidGradient',
+      inputs: { output: output.slot, outputGradient: dOutput.slot },
+      outputs: { output: dInput },
+      attributes: { length: input.size },
+    })),
+  ]);
 }

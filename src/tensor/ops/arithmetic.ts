@@ -1,5 +1,6 @@
 import { LINEAR } from '../../kernels/kernel';
-import { outputOf } from '../operation';
+import { biasGradient, outputOf } from '../operation';
+import { differentiable } from '../record';
 import { formatShape, ShapeError } from '../shape';
 import type { Tensor } from '../tensor';
 
@@ -10,6 +11,11 @@ function expectRepeatable(operation: string, left: Tensor, right: Tensor): void 
     throw new ShapeError(
       `${operation}: ${formatShape(right.shape)} is neither the shape of ${formatShape(left.shape)} nor of its last axes`,
     );
+}
+
+function expectSame(operation: string, left: Tensor, right: Tensor): void {
+  if (formatShape(left.shape) !== formatShape(right.shape))
+    throw new ShapeError(`${operation}: ${formatShape(left.shape)} and ${formatShape(right.shape)} differ`);
 }
 
 /**
@@ -27,7 +33,9 @@ export function add(left: Tensor, right: Tensor): Tensor {
     outputs: { output: output.slot },
     attributes: { length: left.size, rightLength: right.size, activation: LINEAR },
   });
-  return output;
+  // Y[r,c] = L[r,c] + R[c], c counting through the axes that the two share: both get dY as it is, R from every row.
+  //   dL[r,c] = dY[r,c];   dR[c] = sum over r of dY[r,c]
+  return differentiable(output, [left, right], (dOutput) => [dOutput, sumOfRows(dOutput, right)]);
 }
 
 /**
@@ -45,8 +53,19 @@ export function multiply(left: Tensor, right: Tensor): Tensor {
     outputs: { output: output.slot },
     attributes: { length: left.size, rightLength: right.size },
   });
-  return output;
+  // Y[r,c] = L[r,c] * R[c]:
+  //   dL[r,c] = dY[r,c] * R[c];   dR[c] = sum over r of dY[r,c] * L[r,c]
+  return differentiable(output, [left, right], (dOutput) => [
+    left.requiresGradient ? multiply(dOutput, right) : undefined,
+    right.requiresGradient ? sumOfRows(multiply(dOutput, left), right) : undefined,
+  ]);
 }
+
+/** The gradient of `right`, which was repeated over the rows of `dRepeated`. */
+const sumOfRows = (dRepeated: Tensor, right: Tensor): Tensor | undefined =>
+  dRepeated.size === right.size && dRepeated.shape.length === right.shape.length
+    ? dRepeated
+    : biasGradient(right, dRepeated);
 
 /** input * factor + offset, for every number. Any shape. */
 export function scale(input: Tensor, factor: number, offset = 0): Tensor {
@@ -57,5 +76,57 @@ export function scale(input: Tensor, factor: number, offset = 0): Tensor {
     outputs: { output: output.slot },
     attributes: { length: input.size, factor, offset },
   });
-  return output;
+  // y = factor * x + offset, so dX = factor * dY.
+  return differentiable(output, [input], (dOutput) => [scale(dOutput, factor)]);
+}
+
+/**
+ * left * leftFactor + right * rightFactor, number by number: moving averages and the steps of optimisers.
+ *
+ * @param right the shape of `left`
+ * @returns the same shape
+ */
+export function combine(left: Tensor, leftFactor: number, right: Tensor, rightFactor: number): Tensor {
+  expectSame('combine', left, right);
+  const output = outputOf('combine', [left, right], left.shape);
+  output.backend.run({
+    kernel: 'combine',
+    inputs: { left: left.slot, right: right.slot },
+    outputs: { output: output.slot },
+    attributes: { length: left.size, leftFactor, rightFactor },
+  });
+  // y = a * l + b * r, so dL = a * dY and dR = b * dY.
+  return differentiable(output, [left, right], (dOutput) => [
+    left.requiresGradient ? scale(dOutput, leftFactor) : undefined,
+    right.requiresGradient ? scale(dOutput, rightFactor) : undefined,
+  ]);
+}
+
+export interface AdamStep {
+  /** The learning rate, with the corrections for the bias of the averages in it. */
+  rate: number;
+  epsilon: number;
+  /** What decoupled weight decay leaves of the parameter: 1 - learning rate * decay. */
+  shrink: number;
+}
+
+/**
+ * The parameter after a step of AdamW (Loshchilov and Hutter 2019):
+ * parameter * shrink - rate * mean / (sqrt(square) + epsilon). It ends a training step, so it has no gradient.
+ *
+ * @param mean   the moving average of the gradient, in the parameter's shape
+ * @param square the moving average of its square, likewise
+ * @returns the same shape
+ */
+export function adamStep(parameter: Tensor, mean: Tensor, square: Tensor, { rate, epsilon, shrink }: AdamStep): Tensor {
+  expectSame('adamStep', parameter, mean);
+  expectSame('adamStep', parameter, square);
+  const output = outputOf('adamStep', [parameter, mean, square], parameter.shape);
+  output.backend.run({
+    kernel: 'adamStep',
+    inputs: { parameter: parameter.slot, mean: mean.slot, square: square.slot },
+    outputs: { output: output.slot },
+    attributes: { length: parameter.size, rate, epsilon, shrink },
+  });
+  return differentiable(output, [parameter, mean, square], () => []);
 }

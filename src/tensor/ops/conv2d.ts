@@ -1,5 +1,6 @@
 import { LINEAR } from '../../kernels/kernel';
-import { outputOf } from '../operation';
+import { biasGradient, gradientFor, outputOf } from '../operation';
+import { differentiable } from '../record';
 import { expectRank, formatShape, ShapeError } from '../shape';
 import type { Tensor } from '../tensor';
 import { type Padding, type Stride, windowSizes } from './window';
@@ -43,5 +44,24 @@ export function conv2d(input: Tensor, filter: Tensor, options: Conv2dOptions = {
     outputs: { output: output.slot },
     attributes: { ...sizes, inChannels, outChannels, activation: LINEAR },
   });
-  return output;
+  // X[n,y,x,c] enters every Y[n,i,j,o] with y = i*stride+p-top, x = j*stride+q-left, weighted K[p,q,c,o]:
+  //   dX[n,y,x,c] = sum over those i,j,p,q and over o of dY[n,i,j,o] * K[p,q,c,o]
+  //   dK[p,q,c,o] = sum over n,i,j of X[n, i*stride+p-top, j*stride+q-left, c] * dY[n,i,j,o]
+  //   dBias[o]    = sum over n,i,j of dY[n,i,j,o]
+  const attributes = { ...sizes, inChannels, outChannels };
+  return differentiable(output, inputs, (dOutput) => [
+    gradientFor(input, (dInput) => ({
+      kernel: 'conv2dInputGradient',
+      inputs: { outputGradient: dOutput.slot, filter: filter.slot },
+      outputs: { output: dInput },
+      attributes,
+    })),
+    gradientFor(filter, (dFilter) => ({
+      kernel: 'conv2dFilterGradient',
+      inputs: { input: input.slot, outputGradient: dOutput.slot },
+      outputs: { output: dFilter },
+      attributes,
+    })),
+    bias && biasGradient(bias, dOutput),
+  ]);
 }

@@ -1,5 +1,6 @@
 import { LINEAR } from '../../kernels/kernel';
-import { outputOf } from '../operation';
+import { biasGradient, gradientFor, outputOf } from '../operation';
+import { differentiable } from '../record';
 import { expectRank, formatShape, ShapeError } from '../shape';
 import type { Tensor } from '../tensor';
 import type { Conv2dOptions } from './conv2d';
@@ -35,5 +36,24 @@ export function depthwiseConv2d(input: Tensor, filter: Tensor, options: Conv2dOp
     outputs: { output: output.slot },
     attributes: { ...sizes, channels, activation: LINEAR },
   });
-  return output;
+  // X[n,y,x,c] enters every Y[n,i,j,c] with y = i*stride+p-top, x = j*stride+q-left, weighted K[p,q,c]:
+  //   dX[n,y,x,c] = sum over those i,j,p,q of dY[n,i,j,c] * K[p,q,c]
+  //   dK[p,q,c]   = sum over n,i,j of X[n, i*stride+p-top, j*stride+q-left, c] * dY[n,i,j,c]
+  //   dBias[c]    = sum over n,i,j of dY[n,i,j,c]
+  const attributes = { ...sizes, channels };
+  return differentiable(output, inputs, (dOutput) => [
+    gradientFor(input, (dInput) => ({
+      kernel: 'depthwiseConv2dInputGradient',
+      inputs: { outputGradient: dOutput.slot, filter: filter.slot },
+      outputs: { output: dInput },
+      attributes,
+    })),
+    gradientFor(filter, (dFilter) => ({
+      kernel: 'depthwiseConv2dFilterGradient',
+      inputs: { input: input.slot, outputGradient: dOutput.slot },
+      outputs: { output: dFilter },
+      attributes,
+    })),
+    bias && biasGradient(bias, dOutput),
+  ]);
 }

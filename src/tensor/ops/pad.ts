@@ -1,4 +1,5 @@
-import { outputOf } from '../operation';
+import { gradientFor, outputOf } from '../operation';
+import { differentiable } from '../record';
 import { expectRank, formatShape, ShapeError } from '../shape';
 import type { Tensor } from '../tensor';
 
@@ -27,21 +28,30 @@ export function pad(input: Tensor, options: PadOptions): Tensor {
   const [batch, height, width, channels] = input.shape;
   const shape = [batch, top + height + bottom, left + width + right, channels + more];
   const output = outputOf('pad', [input], shape);
+  const attributes = {
+    batch,
+    height,
+    width,
+    channels,
+    outHeight: shape[1],
+    outWidth: shape[2],
+    outChannels: shape[3],
+    top,
+    left,
+  };
   output.backend.run({
     kernel: 'pad',
     inputs: { input: input.slot },
     outputs: { output: output.slot },
-    attributes: {
-      batch,
-      height,
-      width,
-      channels,
-      outHeight: shape[1],
-      outWidth: shape[2],
-      outChannels: shape[3],
-      top,
-      left,
-    },
+    attributes,
   });
-  return output;
+  // Y[n, i+top, j+left, c] = X[n,i,j,c], so dX[n,i,j,c] = dY[n, i+top, j+left, c]: the zeros around are cut off again.
+  return differentiable(output, [input], (dOutput) => [
+    gradientFor(input, (dInput) => ({
+      kernel: 'crop',
+      inputs: { input: dOutput.slot },
+      outputs: { output: dInput },
+      attributes,
+    })),
+  ]);
 }

@@ -1,10 +1,12 @@
 import { outputOf } from '../operation';
+import { differentiable } from '../record';
 import { expectRank, formatShape, ShapeError } from '../shape';
 import type { Tensor } from '../tensor';
 
 /**
  * Bilinear resize with half-pixel centres, edges repeated. It looks at four pixels however far apart the samples
- * are: shrink by averaging first where the factor is above 2.
+ * are: shrink by averaging first where the factor is above 2. Prepares images, so it has no gradient: asking for one
+ * throws.
  *
  * @param input [batch, height, width, channels]
  * @returns [batch, outHeight, outWidth, channels]
@@ -19,12 +21,13 @@ export function resizeBilinear(input: Tensor, outHeight: number, outWidth: numbe
     outputs: { output: output.slot },
     attributes: { batch, height, width, channels, outHeight, outWidth },
   });
-  return output;
+  return differentiable(output, [input], () => [undefined]);
 }
 
 /**
  * Bilinear samples of one image through 2x3 matrices that lead from the output to the image: pixel (row i, column j)
  * of output n looks at x = m0*j + m1*i + m2, y = m3*j + m4*i + m5 (pixel centres are whole numbers). Outside is zero.
+ * Prepares images, so it has no gradient: asking for one throws.
  *
  * @param image    [1, height, width, channels]
  * @param matrices [count, 6]
@@ -45,5 +48,5 @@ export function affineWarp(image: Tensor, matrices: Tensor, outHeight: number, o
     outputs: { output: output.slot },
     attributes: { batch, height, width, channels, outHeight, outWidth },
   });
-  return output;
+  return differentiable(output, [image, matrices], () => [undefined, undefined]);
 }

@@ -1,4 +1,5 @@
-import { outputOf } from '../operation';
+import { gradientFor, outputOf } from '../operation';
+import { differentiable } from '../record';
 import { ShapeError } from '../shape';
 import type { Tensor } from '../tensor';
 
@@ -23,7 +24,16 @@ export function softmax(input: Tensor): Tensor {
     outputs: { output: output.slot },
     attributes: sizes,
   });
-  return output;
+  // y[c] = e^x[c] / sum over k of e^x[k] has dy[k]/dx[c] = y[k] * ([k = c] - y[c]). Summed over k with weights dY[k]:
+  //   dX[r,c] = y[r,c] * (dY[r,c] - sum over k of dY[r,k] * y[r,k])
+  return differentiable(output, [input], (dOutput) => [
+    gradientFor(input, (dInput) => ({
+      kernel: 'softmaxGradient',
+      inputs: { output: output.slot, outputGradient: dOutput.slot },
+      outputs: { output: dInput },
+      attributes: sizes,
+    })),
+  ]);
 }
 
 /**
@@ -42,5 +52,15 @@ export function l2Normalize(input: Tensor, epsilon = 1e-12): Tensor {
     outputs: { output: output.slot },
     attributes: { ...sizes, epsilon },
   });
-  return output;
+  // y = x / n with n = |x| has dn/dx[c] = x[c] / n = y[c], so dy[k]/dx[c] = ([k = c] - y[k] * y[c]) / n: only what is
+  // at a right angle to y turns it. A row no longer than epsilon is divided by a constant.
+  //   dX[r,c] = (dY[r,c] - y[r,c] * sum over k of dY[r,k] * y[r,k]) / n[r], or dY[r,c] / epsilon
+  return differentiable(output, [input], (dOutput) => [
+    gradientFor(input, (dInput) => ({
+      kernel: 'l2NormalizeGradient',
+      inputs: { input: input.slot, outputGradient: dOutput.slot },
+      outputs: { output: dInput },
+      attributes: { ...sizes, epsilon },
+    })),
+  ]);
 }

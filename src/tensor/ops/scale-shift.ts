@@ -1,7 +1,9 @@
 import { LINEAR } from '../../kernels/kernel';
-import { outputOf } from '../operation';
+import { biasGradient, outputOf } from '../operation';
+import { differentiable } from '../record';
 import { expectChannels } from '../shape';
 import type { Tensor } from '../tensor';
+import { multiply } from './arithmetic';
 
 /**
  * x * scale + shift, each a vector over the channels: dlib's affine layer, and what is left of a batch norm
@@ -22,5 +24,11 @@ export function scaleShift(input: Tensor, scale: Tensor, shift: Tensor): Tensor 
     outputs: { output: output.slot },
     attributes: { length: input.size, channels: scale.size, activation: LINEAR },
   });
-  return output;
+  // Y[r,c] = X[r,c] * s[c] + t[c]:
+  //   dX[r,c] = dY[r,c] * s[c];   dS[c] = sum over r of dY[r,c] * X[r,c];   dT[c] = sum over r of dY[r,c]
+  return differentiable(output, [input, scale, shift], (dOutput) => [
+    input.requiresGradient ? multiply(dOutput, scale) : undefined,
+    scale.requiresGradient ? biasGradient(scale, multiply(dOutput, input)) : undefined,
+    biasGradient(shift, dOutput),
+  ]);
 }
