@@ -1,7 +1,7 @@
 /**
- * Sums over the rows of [rows, channels]. The rows are cut into chunks, about as many as a chunk has rows, so that no
- * sum in float32 is long; a piece sums one chunk of sixteen channels. A second job, a piece a channel, adds the sums of
- * the chunks in float64 and makes the results of them. The order is the same however many threads there are.
+ * Sums over the rows of [rows, channels]. The rows are cut into chunks of some dozen, so that no sum in float32 is long;
+ * a piece sums one chunk of sixteen channels. A second job, a piece a channel, adds the sums of the chunks in float64
+ * and makes the results of them. The order is the same however many threads there are.
  */
 import { type F64, type FunctionBuilder, f32, f32x4, f64, i32, type Local, type V128, v128 } from './assembler';
 import { type Code, type Job, type Planning, singleFunction } from './job';
@@ -33,10 +33,11 @@ export interface Chunks {
 const VECTORS = 4;
 const CHANNELS = VECTORS * 4;
 const FEWEST_ROWS = 32;
+const MOST_ROWS = 128;
 
 export const chunksOf = ({ length, channels }: Sizes): Chunks => {
   const rows = length / channels;
-  const rowsOfChunk = Math.max(FEWEST_ROWS, Math.ceil(Math.sqrt(rows)));
+  const rowsOfChunk = Math.min(Math.max(Math.ceil(Math.sqrt(rows)), FEWEST_ROWS), MOST_ROWS);
   return { rows, rowsOfChunk, count: Math.ceil(rows / rowsOfChunk) };
 };
 
