@@ -1,4 +1,3 @@
-import type * as engine from '../../src/tensor/index';
 import {
   add,
   averagePool2d,
@@ -33,6 +32,7 @@ import {
   sum,
   Tensor,
 } from '../../src/tensor/index';
+import type { Differentiable } from './exports';
 
 /** One random use of an operation: shapes of the inputs to differentiate by, and what is made of such inputs. */
 export interface Use {
@@ -42,29 +42,6 @@ export interface Use {
 
 /** Draws a use; every draw has other shapes. */
 export type Check = (draw: Random) => Use;
-
-/** What the engine exports that is no operation on tensors. */
-export const NO_OPERATIONS = [
-  'differentiable',
-  'gradients',
-  'noGradient',
-  'openDevice',
-  'openReference',
-  'parameter',
-  'random',
-  'randomFromState',
-  'readSafetensors',
-  'scope',
-  'ShapeError',
-  'Tensor',
-  'unscoped',
-  'writeSafetensors',
-] as const;
-
-/** Operations that say so when their gradient is asked for. */
-export const NO_GRADIENT = ['adamStep', 'affineWarp', 'resizeBilinear'] as const;
-
-type Differentiable = Exclude<keyof typeof engine, (typeof NO_OPERATIONS)[number] | (typeof NO_GRADIENT)[number]>;
 
 const upTo = (draw: Random, largest: number) => 1 + draw.below(largest);
 const anyShape = (draw: Random): Shape => Array.from({ length: upTo(draw, 4) }, () => upTo(draw, 4));

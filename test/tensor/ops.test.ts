@@ -2,9 +2,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { openReference } from '../../src/kernels/reference/backend';
 import * as engine from '../../src/tensor/index';
-import { type Shape, ShapeError, scope, type Tensor } from '../../src/tensor/index';
+import { type Shape, ShapeError, scope } from '../../src/tensor/index';
 import { testOnEachDevice } from '../helpers/devices';
 import { assertClose, thrown } from '../helpers/numbers';
+import type { ByHand, Make } from './by-hand';
+import { NO_OPERATIONS, type Operation } from './exports';
+import { TRAINING } from './training-by-hand';
 
 const {
   add,
@@ -14,6 +17,7 @@ const {
   concat,
   conv2d,
   depthwiseConv2d,
+  dropout,
   globalAveragePool,
   l2Normalize,
   leakyRelu,
@@ -22,6 +26,7 @@ const {
   multiply,
   pad,
   prelu,
+  random,
   relu,
   relu6,
   resizeBilinear,
@@ -29,37 +34,8 @@ const {
   scaleShift,
   sigmoid,
   softmax,
+  softmaxCrossEntropy,
 } = engine;
-
-type NoOperation =
-  | 'openDevice'
-  | 'openReference'
-  | 'random'
-  | 'randomFromState'
-  | 'readSafetensors'
-  | 'writeSafetensors'
-  | 'scope'
-  | 'ShapeError'
-  | 'Tensor'
-  | 'unscoped';
-type Operation = Exclude<keyof typeof engine, NoOperation>;
-
-/** Makes a tensor: of the values given, or, of none, filled with 1, 2, 3 and so on. */
-type Make = (shape: Shape, values?: readonly number[]) => Tensor;
-
-/** What an operation makes of tiny numbers, worked by hand. */
-interface Case {
-  title: string;
-  apply(make: Make): Tensor;
-  shape: Shape;
-  values: readonly number[];
-}
-
-/** What it refuses, and the sentence that it says. */
-interface Refusal {
-  apply(make: Make): Tensor;
-  says: string;
-}
 
 /** 3x3 pixels, 1 to 9, one channel; its windows of 2x2 sum to 12, 16, 24, 28. */
 const SQUARE: Shape = [1, 3, 3, 1];
@@ -71,7 +47,9 @@ const STATISTICS = (make: Make, channels: number) => ({
   beta: make([channels]),
 });
 
-const OPERATIONS: Record<Operation, { cases: Case[]; refusals: Refusal[] }> = {
+const OPERATIONS: Record<Operation, ByHand> = {
+  ...TRAINING,
+
   relu: {
     cases: [
       { title: 'any shape', apply: (make) => relu(make([2, 2], [-1, 0, 2, -3])), shape: [2, 2], values: [0, 0, 2, 0] },
@@ -410,9 +388,23 @@ const OPERATIONS: Record<Operation, { cases: Case[]; refusals: Refusal[] }> = {
         shape: [1, 3],
         values: [109, 212, 315],
       },
+      {
+        title: 'operands that are stored transposed',
+        apply: (make) =>
+          matmul(make([3, 2], [1, 4, 2, 5, 3, 6]), make([2, 3], [1, 2, 3, 10, 20, 30]), undefined, {
+            transposeLeft: true,
+            transposeRight: true,
+          }),
+        shape: [2, 2],
+        values: [14, 140, 32, 320],
+      },
     ],
     refusals: [
       { apply: (make) => matmul(make([2, 3]), make([2, 3])), says: 'matmul: [2,3] x [2,3]: 3 is not 2' },
+      {
+        apply: (make) => matmul(make([2, 3]), make([3, 2]), undefined, { transposeRight: true }),
+        says: 'matmul: [2,3] x [2,3]: 3 is not 2',
+      },
       {
         apply: (make) => matmul(make([3]), make([3, 1])),
         says: 'matmul: left [3] has 1 axes, expected [rows, inner]',
@@ -617,19 +609,6 @@ const OPERATIONS: Record<Operation, { cases: Case[]; refusals: Refusal[] }> = {
   },
 };
 
-const NO_OPERATIONS: Record<NoOperation, true> = {
-  openDevice: true,
-  openReference: true,
-  random: true,
-  randomFromState: true,
-  readSafetensors: true,
-  writeSafetensors: true,
-  scope: true,
-  ShapeError: true,
-  Tensor: true,
-  unscoped: true,
-};
-
 const makerOn =
   (backend: engine.Backend): Make =>
   (shape, values = Array.from({ length: shape.reduce((product, side) => product * side, 1) }, (_, i) => i + 1)) =>
@@ -638,18 +617,18 @@ const makerOn =
 const test = suite('operations');
 
 test('every operation that is exported has a test', () => {
-  assert.equal(Object.keys(engine).sort(), [...Object.keys(OPERATIONS), ...Object.keys(NO_OPERATIONS)].sort());
+  assert.equal(Object.keys(engine).sort(), [...Object.keys(OPERATIONS), ...NO_OPERATIONS].sort());
   for (const [operation, { cases }] of Object.entries(OPERATIONS)) assert.ok(cases.length > 0, operation);
 });
 
 for (const [operation, { cases, refusals }] of Object.entries(OPERATIONS)) {
   testOnEachDevice(test, `${operation} by hand`, async (backend) => {
-    for (const { title, apply, shape, values } of cases) {
+    for (const { title, apply, shape, values, madeBy = operation } of cases) {
       const reading = (() => {
         using _ = scope();
         const output = apply(makerOn(backend));
         assert.equal(output.shape, shape, `${operation}: ${title}`);
-        assert.is(output.origin, operation);
+        assert.is(output.origin, madeBy);
         return output.data();
       })();
       assertClose(await reading, values, backend.name === 'reference' ? 1e-12 : 1e-6, `${operation}: ${title}`);
@@ -668,5 +647,20 @@ for (const [operation, { cases, refusals }] of Object.entries(OPERATIONS)) {
       assert.is(backend.liveBytes, 0);
     });
 }
+
+test('shares that are none are refused', () => {
+  const make = makerOn(openReference());
+  using _ = scope();
+  for (const probability of [-0.1, 1, Number.NaN])
+    assert.is(
+      thrown(() => dropout(make([2]), probability, random(1))).message,
+      `dropout: probability ${probability} is not from 0 to below 1`,
+    );
+  for (const smoothing of [-0.1, 1.1, Number.NaN])
+    assert.is(
+      thrown(() => softmaxCrossEntropy(make([1, 2]), make([1]), { smoothing })).message,
+      `softmaxCrossEntropy: smoothing ${smoothing} is not between 0 and 1`,
+    );
+});
 
 test.run();
