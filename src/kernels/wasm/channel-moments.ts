@@ -4,9 +4,9 @@ import { chunkSumsCode, chunkSumsJob, chunksOf, eachChunk, numberAt } from './ch
 import { type Code, type Job, type Planning, singleFunction } from './job';
 
 /**
- * One pass over the input. In each chunk the sums of d and d * d are taken with d = x - (the first row of the chunk),
- * which is small against x where the mean is large; from these come the chunk's mean and its sum of squared
- * deviations, which are joined in float64: the squares of all = the squares of the chunks + count * (mean - mean of all)^2.
+ * One pass through the memory. In each chunk the mean is taken first, rounded, and then the sums of d and d * d with
+ * d = x - mean, which corrects the rounding. The squares of the chunks are joined in float64: the squares of all =
+ * the squares of the chunks + count * (mean of the chunk - mean of all)^2. Nothing large is ever taken from another.
  */
 export const channelMoments = (
   { inputs, outputs, attributes }: KernelCall<'channelMoments'>,
@@ -31,9 +31,9 @@ const sumsCode = chunkSumsCode({
   streams: 1,
   vectors: 0,
   sums: 2,
-  keepsFirstRow: true,
-  terms(f, { streams, firstRow }) {
-    const difference = f.let(f32x4.sub(streams[0], firstRow[0]));
+  centred: true,
+  terms(f, { streams, centres }) {
+    const difference = f.let(f32x4.sub(streams[0], centres[0]));
     return [difference, f32x4.mul(difference, difference)];
   },
 });

@@ -13,10 +13,10 @@ export interface ChannelSums {
   /** Operands with one number a channel. */
   vectors: number;
   sums: number;
-  /** What a row adds to each sum. `firstRow` holds the streams in the first row of the chunk. */
-  terms(f: FunctionBuilder, values: { streams: V128[]; vectors: V128[]; firstRow: V128[] }): V128[];
-  /** Writes the first row of the chunk down behind the sums. */
-  keepsFirstRow?: boolean;
+  /** What a row adds to each sum. `centres` are the means of the streams over the chunk. */
+  terms(f: FunctionBuilder, values: { streams: V128[]; vectors: V128[]; centres: V128[] }): V128[];
+  /** Takes the means first, rounded to float32, and writes them down behind the sums. */
+  centred?: boolean;
 }
 
 export interface Sizes {
@@ -61,7 +61,7 @@ export const chunkSumsCode = (kernel: ChannelSums): Code =>
     const rowBytes = f.let(i32.shl(channels, 2));
     const blocks = f.let(i32.divU(i32.add(channels, CHANNELS - 1), CHANNELS));
     const quads = [...Array(VECTORS).keys()];
-    const kept = kernel.sums + (kernel.keepsFirstRow ? kernel.streams : 0);
+    const kept = kernel.sums + (kernel.centred ? kernel.streams : 0);
     f.forRange(first, end, 1, (piece) => {
       const chunk = f.let(i32.divU(piece, blocks));
       const channel = f.let(i32.mul(i32.remU(piece, blocks), CHANNELS));
@@ -72,12 +72,13 @@ export const chunkSumsCode = (kernel: ChannelSums): Code =>
       const at = streamStarts.map((stream) => f.let(i32.add(stream, start)));
       const vectorAt = vectorStarts.map((vector) => f.let(i32.add(vector, i32.shl(channel, 2))));
       const load = (from: Local<'i32'>[], v: number): V128[] => from.map((address) => v128.load(address, v * 16));
-      const firstRow = quads.map((v) => (kernel.keepsFirstRow ? load(at, v).map((value) => f.let(value)) : []));
+      const centres = quads.map((v) => (kernel.centred ? load(at, v).map((value) => f.let(value)) : []));
+      if (kernel.centred) emitMeans(f, at, centres, { row, lastRow, rowBytes });
       const sums = quads.map(() => [...Array(kernel.sums)].map(() => f.let<'v128'>(f32x4.const(0))));
       f.continueRange(row, lastRow, 1, () => {
         for (const v of quads) {
           const streams = load(at, v).map((value) => f.let(value));
-          const terms = kernel.terms(f, { streams, vectors: load(vectorAt, v), firstRow: firstRow[v] });
+          const terms = kernel.terms(f, { streams, vectors: load(vectorAt, v), centres: centres[v] });
           terms.forEach((term, k) => {
             f.set(sums[v][k], f32x4.add(sums[v][k], term));
           });
@@ -90,13 +91,41 @@ export const chunkSumsCode = (kernel: ChannelSums): Code =>
         storeChannels(
           f,
           target,
-          quads.map((v) => (k < kernel.sums ? sums[v][k] : firstRow[v][k - kernel.sums])),
+          quads.map((v) => (k < kernel.sums ? sums[v][k] : centres[v][k - kernel.sums])),
           f.let(left),
         );
         f.advance(target, rowBytes);
       }
     });
   });
+
+/**
+ * Turns the first row of the chunk into the mean of its rows: their distances from it are smaller than they are. The
+ * chunk is in the first cache when it is gone through again.
+ */
+const emitMeans = (
+  f: FunctionBuilder,
+  starts: Local<'i32'>[],
+  centres: Local<'v128'>[][],
+  { row, lastRow, rowBytes }: Record<'row' | 'lastRow' | 'rowBytes', Local<'i32'>>,
+): void => {
+  const at = starts.map((start) => f.let(start));
+  const sums = centres.map((streams) => streams.map(() => f.let<'v128'>(f32x4.const(0))));
+  f.forRange(row, lastRow, 1, () => {
+    sums.forEach((streams, v) => {
+      streams.forEach((sum, k) => {
+        f.set(sum, f32x4.add(sum, f32x4.sub(v128.load(at[k], v * 16), centres[v][k])));
+      });
+    });
+    for (const address of at) f.advance(address, rowBytes);
+  });
+  const count = f.let(f32x4.splat(f32.fromI32(i32.sub(lastRow, row))));
+  sums.forEach((streams, v) => {
+    streams.forEach((sum, k) => {
+      f.set(centres[v][k], f32x4.add(centres[v][k], f32x4.div(sum, count)));
+    });
+  });
+};
 
 const storeChannels = (f: FunctionBuilder, start: Local<'i32'>, values: V128[], left: Local<'i32'>): void => {
   values.forEach((value, v) => {

@@ -119,7 +119,7 @@ test('moments of channels whose mean is large against the deviation, or whose fi
     const expected = await resultOf(reference, call);
     const actual = await resultOf(backend, call);
     for (const [i, value] of expected.entries())
-      assert.ok(Math.abs(actual[i] / value - 1) < 1e-5, `number ${i}, mean ${mean}: ${actual[i]}, not ${value}`);
+      assert.ok(Math.abs(actual[i] / value - 1) < 1e-6, `number ${i}, mean ${mean}: ${actual[i]}, not ${value}`);
   }
   await backend.close();
 });
