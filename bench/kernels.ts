@@ -8,45 +8,13 @@
 import Benchmark from 'benchmark';
 import Table from 'cli-table3';
 import type { Backend } from '../src/kernels/backend';
-import { type KernelCall, type KernelName, RELU, type Slot, type WindowSizes } from '../src/kernels/kernel';
+import { type KernelName, RELU, type Slot } from '../src/kernels/kernel';
 import { openWasm } from '../src/kernels/wasm/backend';
 import { random } from '../src/tensor/random';
-
-/** Slots of random numbers for a case. */
-interface Slots {
-  input(length: number): Slot;
-  /** The same, of an operand that prepare() may take as constant. */
-  constant(length: number): Slot;
-  output(length: number): Slot;
-}
-
-interface KernelCase<K extends KernelName> {
-  title: string;
-  /** Multiplications and additions, where they are what a kernel is about. */
-  flops?: number;
-  call(slots: Slots): KernelCall<K>;
-}
+import { type KernelCase, only, squareWindow } from './kernel-cases/case';
+import { TRAINING_CASES } from './kernel-cases/training';
 
 const SECONDS_PER_CASE = 0.7;
-
-/** 'same' padding of a square image. */
-function squareWindow(side: number, filter: number, stride: number): WindowSizes {
-  const out = Math.ceil(side / stride);
-  const padding = Math.max(0, (out - 1) * stride + filter - side) >> 1;
-  return {
-    batch: 1,
-    height: side,
-    width: side,
-    outHeight: out,
-    outWidth: out,
-    filterHeight: filter,
-    filterWidth: filter,
-    strideY: stride,
-    strideX: stride,
-    top: padding,
-    left: padding,
-  };
-}
 
 const convolution = (
   side: number,
@@ -96,8 +64,6 @@ const product = (rows: number, inner: number, columns: number): KernelCase<'matm
   }),
 });
 
-const only = <K extends KernelName>(title: string, call: KernelCase<K>['call']): KernelCase<K>[] => [{ title, call }];
-
 /** Kernels that go number by number are given what the first block of the face ResNet makes. */
 const LENGTH = 35 * 35 * 32;
 const CHANNELS = 32;
@@ -106,6 +72,7 @@ const attributes = { length: LENGTH, channels: CHANNELS };
 
 /** A kernel without a case does not compile. */
 const CASES: { [K in KernelName]: KernelCase<K>[] } = {
+  ...TRAINING_CASES,
   conv2d: [
     convolution(150, 7, 2, 3, 32),
     convolution(35, 3, 1, 32, 32),
