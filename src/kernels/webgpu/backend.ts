@@ -101,10 +101,12 @@ export async function openWebgpu({
 
     run(call: KernelCall) {
       open.assertAlive();
-      for (const dispatch of dispatchesOf(call)) {
+      const dispatches = dispatchesOf(call);
+      for (const dispatch of dispatches) {
         if (dispatch.workgroups === 0) continue;
         if (callsInBatch === CALLS_A_BATCH) commands.flush();
         const offset = UNIFORM_STRIDE * callsInBatch;
+        if (dispatch.isScratch) buffers.lend(dispatch.output);
         const group = pipelines.bind(dispatch, buffers, uniforms);
         writeUniforms(dispatch, uniformBytes, offset);
         callsInBatch++;
@@ -113,6 +115,7 @@ export async function openWebgpu({
         pass.setBindGroup(0, group, [offset]);
         pass.dispatchWorkgroups(...foldWorkgroups(dispatch.workgroups, workgroupLimit));
       }
+      for (const { isScratch, output } of dispatches) if (isScratch) buffers.free(output);
       commands.flushIfFull();
     },
 

@@ -13,6 +13,8 @@ const POOL_BYTES = 2 ** 29;
 export interface Buffers {
   readonly liveBytes: number;
   allocate(length: number): Slot;
+  /** Gives a slot that a kernel has made for itself a buffer, until it is freed. */
+  lend(scratch: Slot): void;
   /** The buffer goes to the pool at once: work already encoded runs before whatever its next owner enqueues. */
   free(slot: Slot): void;
   /** Throws for a slot that was freed or belongs to another backend. */
@@ -47,19 +49,24 @@ export function createBuffers(device: GPUDevice, flush: () => void): Buffers {
     );
   };
 
+  const lend = (slot: Slot) => {
+    const bytes = 4 * slot.length;
+    if (bytes > limit)
+      throw new Error(`webgpu: ${slot.length} numbers are ${bytes} bytes, this device takes ${limit} in one buffer`);
+    live.set(slot, storage.take(Math.min(roundedSize(bytes), limit)));
+    liveBytes += bytes;
+  };
+
   return {
     get liveBytes() {
       return liveBytes;
     },
     dummy,
     at,
+    lend,
     allocate(length) {
-      const bytes = 4 * length;
-      if (bytes > limit)
-        throw new Error(`webgpu: ${length} numbers are ${bytes} bytes, this device takes ${limit} in one buffer`);
       const slot: Slot = { length };
-      live.set(slot, storage.take(Math.min(roundedSize(bytes), limit)));
-      liveBytes += bytes;
+      lend(slot);
       return slot;
     },
     free(slot) {

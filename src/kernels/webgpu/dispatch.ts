@@ -16,6 +16,8 @@ export interface Dispatch {
   inputs: readonly (Slot | undefined)[];
   /** The binding after the last input. It must not be among the inputs. */
   output: Slot;
+  /** Whether the output is scratch: a slot of no backend, which gets a buffer only for the dispatches after this one. */
+  isScratch?: boolean;
   /** Binding 0, a struct of whole numbers (i32 or u32) followed by real ones (f32). */
   integers: readonly number[];
   reals?: readonly number[];

@@ -35,6 +35,8 @@ export async function prepareProgram(
   const limit = device.limits.maxComputeWorkgroupsPerDimension;
   const uniformBytes = new ArrayBuffer(UNIFORM_STRIDE * dispatches.length);
   const uniforms = createUniformBuffer(device, dispatches.length);
+  const scratch = dispatches.filter(({ isScratch }) => isScratch).map(({ output }) => output);
+  for (const slot of scratch) buffers.lend(slot);
   const steps = dispatches.map((dispatch, k): Step => {
     writeUniforms(dispatch, uniformBytes, UNIFORM_STRIDE * k);
     const [columns, rows] = foldWorkgroups(dispatch.workgroups, limit);
@@ -71,6 +73,7 @@ export async function prepareProgram(
       freed = true;
       commands.flush();
       uniforms.destroy();
+      for (const slot of scratch) buffers.free(slot);
     },
   };
 }

@@ -1,44 +1,101 @@
 import activation from '../../../shaders/activation.wgsl';
+import activationGradient from '../../../shaders/activation-gradient.wgsl';
+import adamStep from '../../../shaders/adam-step.wgsl';
 import add from '../../../shaders/add.wgsl';
 import affineWarp from '../../../shaders/affine-warp.wgsl';
 import averagePool2d from '../../../shaders/average-pool2d.wgsl';
+import averagePool2dGradient from '../../../shaders/average-pool2d-gradient.wgsl';
 import batchNorm from '../../../shaders/batch-norm.wgsl';
+import batchNormInputGradient from '../../../shaders/batch-norm-input-gradient.wgsl';
+import batchNormSums from '../../../shaders/batch-norm-sums.wgsl';
+import batchNormTraining from '../../../shaders/batch-norm-training.wgsl';
+import channelMoments from '../../../shaders/channel-moments.wgsl';
+import combine from '../../../shaders/combine.wgsl';
 import concat from '../../../shaders/concat.wgsl';
 import conv2d from '../../../shaders/conv2d.wgsl';
+import conv2dFilterGradient from '../../../shaders/conv2d-filter-gradient.wgsl';
+import conv2dInputGradient from '../../../shaders/conv2d-input-gradient.wgsl';
+import crop from '../../../shaders/crop.wgsl';
 import depthwiseConv2d from '../../../shaders/depthwise-conv2d.wgsl';
+import depthwiseConv2dFilterGradient from '../../../shaders/depthwise-conv2d-filter-gradient.wgsl';
+import depthwiseConv2dInputGradient from '../../../shaders/depthwise-conv2d-input-gradient.wgsl';
+import gemm from '../../../shaders/gemm.wgsl';
 import globalAveragePool from '../../../shaders/global-average-pool.wgsl';
+import globalAveragePoolGradient from '../../../shaders/global-average-pool-gradient.wgsl';
 import l2Normalize from '../../../shaders/l2-normalize.wgsl';
+import l2NormalizeGradient from '../../../shaders/l2-normalize-gradient.wgsl';
 import maxPool2d from '../../../shaders/max-pool2d.wgsl';
+import maxPool2dGradient from '../../../shaders/max-pool2d-gradient.wgsl';
 import multiply from '../../../shaders/multiply.wgsl';
 import pad from '../../../shaders/pad.wgsl';
 import prelu from '../../../shaders/prelu.wgsl';
+import preluInputGradient from '../../../shaders/prelu-input-gradient.wgsl';
+import preluSlopesGradient from '../../../shaders/prelu-slopes-gradient.wgsl';
 import prelude from '../../../shaders/prelude.wgsl';
+import reduction from '../../../shaders/reduction.wgsl';
+import repeat from '../../../shaders/repeat.wgsl';
 import resizeBilinear from '../../../shaders/resize-bilinear.wgsl';
+import rows from '../../../shaders/rows.wgsl';
 import scale from '../../../shaders/scale.wgsl';
 import scaleShift from '../../../shaders/scale-shift.wgsl';
 import sigmoid from '../../../shaders/sigmoid.wgsl';
+import sigmoidGradient from '../../../shaders/sigmoid-gradient.wgsl';
+import slice from '../../../shaders/slice.wgsl';
 import softmax from '../../../shaders/softmax.wgsl';
+import softmaxCrossEntropy from '../../../shaders/softmax-cross-entropy.wgsl';
+import softmaxCrossEntropyGradient from '../../../shaders/softmax-cross-entropy-gradient.wgsl';
+import softmaxGradient from '../../../shaders/softmax-gradient.wgsl';
+import sumRows from '../../../shaders/sum-rows.wgsl';
+import transpose from '../../../shaders/transpose.wgsl';
+import window from '../../../shaders/window.wgsl';
 
+/** Each file, after the piece that it shares with others. */
 const sources = {
+  activationGradient,
   activation,
+  adamStep,
   add,
   affineWarp,
+  averagePool2dGradient: window + averagePool2dGradient,
   averagePool2d,
+  batchNormInputGradient,
+  batchNormSums: reduction + batchNormSums,
+  batchNormTraining,
   batchNorm,
+  channelMoments,
+  combine,
   concat,
-  conv2d,
+  conv2dFilterGradient: gemm + conv2dFilterGradient,
+  conv2dInputGradient: gemm + conv2dInputGradient,
+  conv2d: gemm + conv2d,
+  crop,
+  depthwiseConv2dFilterGradient: reduction + depthwiseConv2dFilterGradient,
+  depthwiseConv2dInputGradient: window + depthwiseConv2dInputGradient,
   depthwiseConv2d,
+  globalAveragePoolGradient,
   globalAveragePool,
-  l2Normalize,
+  l2NormalizeGradient: rows + l2NormalizeGradient,
+  l2Normalize: rows + l2Normalize,
+  maxPool2dGradient: window + maxPool2dGradient,
   maxPool2d,
   multiply,
   pad,
+  preluInputGradient,
+  preluSlopesGradient: reduction + preluSlopesGradient,
   prelu,
+  repeat,
   resizeBilinear,
-  scale,
   scaleShift,
+  scale,
+  sigmoidGradient,
   sigmoid,
-  softmax,
+  slice,
+  softmaxCrossEntropyGradient: rows + softmaxCrossEntropyGradient,
+  softmaxCrossEntropy: rows + softmaxCrossEntropy,
+  softmaxGradient: rows + softmaxGradient,
+  softmax: rows + softmax,
+  sumRows: reduction + sumRows,
+  transpose,
 };
 
 export type ShaderName = keyof typeof sources;

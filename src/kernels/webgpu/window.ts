@@ -20,3 +20,7 @@ export const windowIntegers = (sizes: ChannelWindowSizes): number[] => [
 /** One thread an output number. */
 export const windowWorkgroups = ({ batch, outHeight, outWidth, channels }: ChannelWindowSizes): number =>
   workgroupsFor(batch * outHeight * outWidth * channels);
+
+/** One thread an input number. */
+export const inputWorkgroups = ({ batch, height, width, channels }: ChannelWindowSizes): number =>
+  workgroupsFor(batch * height * width * channels);

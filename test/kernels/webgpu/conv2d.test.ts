@@ -3,7 +3,8 @@ import * as assert from 'uvu/assert';
 import type { Backend } from '../../../src/kernels/backend';
 import type { Conv2dSizes, KernelCall } from '../../../src/kernels/kernel';
 import { openReference } from '../../../src/kernels/reference/backend';
-import { chooseTile, TILES, tiledConv2d } from '../../../src/kernels/webgpu/conv2d';
+import { tiledConv2d } from '../../../src/kernels/webgpu/conv2d';
+import { chooseTile, TILES } from '../../../src/kernels/webgpu/gemm';
 import { random } from '../../../src/tensor/random';
 import { openTestGpu } from '../../helpers/gpu';
 

@@ -1,0 +1,30 @@
+// dx = gamma[c] / sqrt(variance[c] + epsilon) * (dy - mean of dy - xhat * mean of dy * xhat), the means those of the
+// channel over all rows, from the sums that batch-norm-sums has made
+
+struct Sizes {
+  length: u32,
+  channels: u32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<uniform> sizes: Sizes;
+@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(2) var<storage, read> output_gradient: array<f32>;
+@group(0) @binding(3) var<storage, read> moments: array<f32>;
+@group(0) @binding(4) var<storage, read> gamma: array<f32>;
+@group(0) @binding(5) var<storage, read> sums: array<f32>;
+@group(0) @binding(6) var<storage, read_write> output: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(thread: Thread) {
+  let i = thread_number(thread);
+  if (i >= sizes.length) {
+    return;
+  }
+  let c = i % sizes.channels;
+  let rows = f32(sizes.length / sizes.channels);
+  let deviation = sqrt(moments[sizes.channels + c] + sizes.epsilon); // moments: means, then variances
+  let xhat = (input[i] - moments[c]) / deviation;
+  let centred = output_gradient[i] - sums[c] / rows - xhat * (sums[sizes.channels + c] / rows);
+  output[i] = gamma[c] / deviation * centred;
+}
