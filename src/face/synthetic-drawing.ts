@@ -29,13 +29,16 @@ class HeadPainter {
   readonly #person: Person;
   readonly #head: Head;
   readonly #camera: Affine;
-  readonly #light: (x: number, y: number) => number;
+  /** How much light falls on each pixel. */
+  readonly #light: Float32Array;
   /** Pixels per head unit. */
   readonly #unit: number;
   readonly #lean: number;
   /** Towards the dark side of the face: -1 or 1, and how much darker it is. */
   readonly #shadow: number;
   readonly #outline: Point[];
+  /** The pixels of the face. */
+  readonly #mask: Float32Array;
 
   constructor(canvas: Canvas, person: Person, head: Head, camera: Affine, light: Light) {
     this.#canvas = canvas;
@@ -45,8 +48,9 @@ class HeadPainter {
     this.#unit = Math.hypot(camera[0], camera[3]);
     this.#lean = Math.atan2(camera[3], camera[0]);
     this.#shadow = -light.direction[0] * light.strength;
-    this.#light = shading(head, person, camera, light);
+    this.#light = shading(canvas, head, person, camera, light);
     this.#outline = this.#place([...head.jaw(33), ...head.crown()]);
+    this.#mask = canvas.mask(this.#outline);
   }
 
   paint(clothes: Colour) {
@@ -76,7 +80,7 @@ class HeadPainter {
   }
 
   #spot(at: Point, radiusX: number, radiusY: number, colour: Colour, opacity: number) {
-    const brush = { colour, opacity, light: this.#light, within: this.#outline };
+    const brush = { colour, opacity, light: this.#light, within: this.#mask };
     this.#canvas.spot(at, radiusX * this.#unit, radiusY * this.#unit, this.#lean, brush);
   }
 
@@ -206,7 +210,7 @@ class HeadPainter {
     this.#fill(inner, [0.22, 0.06, 0.06]);
     const teeth = [12, 13, 14, 15, 16].map((k): Point => points[k]);
     const below = [15, 14, 13].map((k): Point => mid(points[k], points[19 - (k - 13)], 0.45));
-    this.#fill([...teeth, ...below], WHITE, { within: inner, opacity: 0.9 });
+    this.#fill([...teeth, ...below], WHITE, { within: this.#canvas.mask(inner), opacity: 0.9 });
     this.#line([points[0], ...points.slice(12, 17), points[6]], 0.035, darker(lips, 0.4), 0.75);
   }
 
@@ -222,7 +226,7 @@ class HeadPainter {
       apply(this.#camera, head.lid(side, 0, 'lower')),
       0.45,
     );
-    const inside = { within: outline };
+    const inside = { within: this.#canvas.mask(outline) };
     this.#fill(oval(centre, 0.5 * size, 0.5 * size, 0), darker(iris, 0.5), inside);
     this.#fill(oval(centre, 0.42 * size, 0.42 * size, 0), iris, inside);
     this.#fill(oval(centre, 0.22 * size, 0.22 * size, 0), BLACK, inside);
@@ -258,7 +262,8 @@ class HeadPainter {
       const u = k / 7 - 1;
       const fall = Math.abs(u) > 0.86 ? temple : -hairLine * skullHeight * (1 - 0.35 * Math.abs(u) ** 4);
       const lift = 0.22 * hairVolume * Math.exp(-(((u - parting) / 0.22) ** 2)) * 4 * skullHeight;
-      return head.feature(u * 0.99 * skullWidth, Math.max(fall - lift * 0.5, -0.97 * skullHeight));
+      const y = Math.max(fall - lift * 0.5, -0.97 * skullHeight);
+      return Math.abs(u) > 0.99 ? head.contour(1.03 * u * skullWidth, y) : head.feature(u * 0.97 * skullWidth, y);
     });
     const outside = head.crown(1 + hairVolume, -0.08, -0.05);
     const outline = this.#place([...line, ...outside]);
@@ -316,22 +321,27 @@ function oval([x, y]: Point, radiusX: number, radiusY: number, angle: number): P
 }
 
 /** Lambert's law on an ellipsoid in place of the head: ambient light, and the cosine of the angle to the light. */
-function shading(head: Head, person: Person, [a, b, c, d, e, f]: Affine, { direction, ambient, strength }: Light) {
+function shading(
+  { width, height }: Canvas,
+  head: Head,
+  person: Person,
+  [a, b, c, d, e, f]: Affine,
+  { direction, ambient, strength }: Light,
+): Float32Array {
   const [middleX, middleY] = head.contour(0, (head.chin - person.skullHeight) / 2);
   const [wide, tall] = [1.25 * person.skullWidth, 0.62 * (head.chin + person.skullHeight)];
   const determinant = a * e - b * d;
-  return (x: number, y: number) => {
-    const headX = (e * (x - c) - b * (y - f)) / determinant;
-    const headY = (a * (y - f) - d * (x - c)) / determinant;
-    let across = (headX - middleX) / wide;
-    let down = (headY - middleY) / tall;
-    const squared = across * across + down * down;
-    if (squared > 0.95) {
-      const shrink = Math.sqrt(0.95 / squared);
-      across *= shrink;
-      down *= shrink;
+  const light = new Float32Array(width * height);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const across = ((e * (x - c) - b * (y - f)) / determinant - middleX) / wide;
+      const down = ((a * (y - f) - d * (x - c)) / determinant - middleY) / tall;
+      // Beyond the ellipsoid's edge the light is that of the edge.
+      const radius = Math.min(0.97, Math.hypot(across, down));
+      const shrink = radius / Math.max(radius, Math.hypot(across, down));
+      const towards = Math.sqrt(1 - radius * radius);
+      const cosine = shrink * (across * direction[0] + down * direction[1]) + towards * direction[2];
+      light[y * width + x] = ambient + strength * Math.max(0, cosine);
     }
-    const towards = Math.sqrt(1 - Math.min(0.95, squared));
-    return ambient + strength * Math.max(0, across * direction[0] + down * direction[1] + towards * direction[2]);
-  };
+  return light;
 }

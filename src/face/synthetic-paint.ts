@@ -8,10 +8,10 @@ export interface Brush {
   colour: Colour;
   /** 0 leaves what is below, 1 (the default) covers it. */
   opacity?: number;
-  /** How much light falls on a pixel; the colour is multiplied by it. */
-  light?: ((x: number, y: number) => number) | undefined;
-  /** Nothing is painted outside this outline. */
-  within?: readonly Point[];
+  /** How much light falls on each pixel of the canvas; the colour is multiplied by it. */
+  light?: Float32Array;
+  /** How much of each pixel may be painted, 0 to 1: what `Canvas.mask` gives. */
+  within?: Float32Array;
 }
 
 export const mix = (a: Colour, b: Colour, share: number): Colour => [
@@ -43,17 +43,17 @@ export class Canvas {
 
   /** Fills an outline; where it crosses itself, every second part stays empty. */
   fill(outline: readonly Point[], brush: Brush): void {
-    const covers = this.#coverage(outline);
-    const limits = brush.within && this.#coverage(brush.within);
     const opacity = brush.opacity ?? 1;
-    for (let y = 0; y < this.height; y++) {
-      const row = covers(y);
-      if (!row) continue;
-      const limit = limits?.(y);
-      if (limits && !limit) continue;
-      for (let x = 0; x < this.width; x++)
-        if (row[x] > 0) this.#blend(x, y, brush, opacity * row[x] * (limit ? limit[x] : 1));
-    }
+    this.#cover(outline, (at, share) => this.#blend(at, brush, opacity * share));
+  }
+
+  /** How much of each pixel an outline covers, 0 to 1. */
+  mask(outline: readonly Point[]): Float32Array {
+    const mask = new Float32Array(this.width * this.height);
+    this.#cover(outline, (at, share) => {
+      mask[at] = share;
+    });
+    return mask;
   }
 
   /** A spot that is densest in its middle and fades like a Gaussian of these two radii, turned by an angle. */
@@ -61,17 +61,13 @@ export class Canvas {
     const opacity = brush.opacity ?? 1;
     const reach = 2.5 * Math.max(radiusX, radiusY);
     const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
-    const limits = brush.within && this.#coverage(brush.within);
-    for (let row = Math.max(0, Math.ceil(y - reach)); row <= Math.min(this.height - 1, y + reach); row++) {
-      const limit = limits?.(row);
-      if (limits && !limit) continue;
+    for (let row = Math.max(0, Math.ceil(y - reach)); row <= Math.min(this.height - 1, y + reach); row++)
       for (let column = Math.max(0, Math.ceil(x - reach)); column <= Math.min(this.width - 1, x + reach); column++) {
         const along = ((column - x) * cosine + (row - y) * sine) / radiusX;
         const across = ((row - y) * cosine - (column - x) * sine) / radiusY;
         const density = Math.exp(-0.5 * (along * along + across * across));
-        this.#blend(column, row, brush, opacity * density * (limit ? limit[column] : 1));
+        this.#blend(row * this.width + column, brush, opacity * density);
       }
-    }
   }
 
   /** Averages each pixel with its four neighbours; 0 changes nothing, 1 weighs all five alike. */
@@ -99,7 +95,7 @@ export class Canvas {
     const data = new Uint8ClampedArray(4 * this.width * this.height);
     for (let from = 0, to = 0; from < this.values.length; from += 3, to += 4) {
       const grain = noise * (random.next() + random.next() - 1);
-      const [red, green, blue] = this.values.subarray(from, from + 3);
+      const [red, green, blue] = [this.values[from], this.values[from + 1], this.values[from + 2]];
       const luma = 0.299 * red + 0.587 * green + 0.114 * blue;
       data[to] = 255 * ((grey ? luma : red) + grain);
       data[to + 1] = 255 * ((grey ? luma : green) + grain);
@@ -109,34 +105,33 @@ export class Canvas {
     return data;
   }
 
-  #blend(x: number, y: number, { colour, light }: Brush, share: number) {
-    const at = 3 * (y * this.width + x);
-    const lit = light ? light(x, y) : 1;
-    for (let k = 0; k < 3; k++) this.values[at + k] += (lit * colour[k] - this.values[at + k]) * share;
+  #blend(pixel: number, { colour, light, within }: Brush, share: number) {
+    const part = within ? share * within[pixel] : share;
+    const lit = light ? light[pixel] : 1;
+    const { values } = this;
+    for (let k = 0, at = 3 * pixel; k < 3; k++, at++) values[at] += (lit * colour[k] - values[at]) * part;
   }
 
   /**
-   * How much of each pixel of a row lies inside an outline: on each of a few lines through the row, exactly, between
-   * the first and the second crossing, the third and the fourth, and so on.
-   *
-   * @returns 0 to 1 for each pixel of row y, or nothing where the outline does not reach the row
+   * Visits the pixels that an outline covers, with the share of each that lies inside: on each of a few lines through
+   * a row of pixels, exactly, between the first and the second crossing, the third and the fourth, and so on.
    */
-  #coverage(outline: readonly Point[]): (y: number) => Float32Array | undefined {
+  #cover(outline: readonly Point[], visit: (pixel: number, share: number) => void) {
+    const range = (axis: 0 | 1, limit: number): [number, number] => {
+      const values = outline.map((point) => point[axis]);
+      return [Math.max(0, Math.round(Math.min(...values))), Math.min(limit - 1, Math.round(Math.max(...values)))];
+    };
+    const [left, right] = range(0, this.width);
+    const [top, bottom] = range(1, this.height);
     const row = new Float32Array(this.width);
-    let [top, bottom] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (const [, y] of outline) {
-      top = Math.min(top, y);
-      bottom = Math.max(bottom, y);
-    }
-    return (y) => {
-      if (y + 0.5 <= top || y - 0.5 >= bottom) return undefined;
+    for (let y = top; y <= bottom; y++) {
       row.fill(0);
       for (let line = 0; line < LINES; line++) {
         const crossings = crossingsOf(outline, y - 0.5 + (line + 0.5) / LINES);
         for (let k = 0; k + 1 < crossings.length; k += 2) addSpan(row, crossings[k], crossings[k + 1]);
       }
-      return row;
-    };
+      for (let x = left; x <= right; x++) if (row[x] > 0) visit(y * this.width + x, row[x]);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Random } from '../tensor/random';
-import { type Affine, ARCFACE_TEMPLATE, apply, type Point, type Template, umeyama } from './align';
+import { type Affine, apply, type Point, type Template, umeyama } from './align';
 import type { Box } from './boxes';
 import type { RawImage } from './image';
 import { drawHead, type Light } from './synthetic-drawing';
@@ -204,7 +204,7 @@ export function syntheticPhoto(person: Person, random: Random, options: Syntheti
   drawHead(canvas, person, head, camera, someLight(random), someColour(random));
   tint(canvas, random);
   canvas.blur(random.between(0, 0.6));
-  const data = canvas.toBytes(random, random.between(0.005, 0.035), channels === 1);
+  const data = canvas.toBytes(random, random.between(0.005, 0.03), channels === 1);
 
   const landmarks = points.map((point) => apply(camera, point));
   const top = apply(camera, head.contour(0, -Math.min(0.85, person.hairLine + 0.1) * person.skullHeight));
@@ -244,7 +244,11 @@ function someLight(random: Random): Light {
   return { direction, ambient, strength: random.between(0.85, 1.15) - ambient };
 }
 
-const someColour = (random: Random): Colour => [random.next(), random.next(), random.next()];
+/** Anything from grey to half saturated. */
+function someColour(random: Random): Colour {
+  const grey = random.between(0.1, 0.9);
+  return mix([grey, grey, grey], [random.next(), random.next(), random.next()], random.between(0.1, 0.6));
+}
 
 /** Somewhere in the picture, and leaning; the whole face is inside. */
 function freeCamera(random: Random, head: Head, person: Person, width: number, height: number): Affine {
@@ -306,5 +310,3 @@ function tint(canvas: Canvas, random: Random) {
   const gains = [gain * (1 + warm), gain, gain * (1 - warm)];
   for (let at = 0; at < canvas.values.length; at++) canvas.values[at] *= gains[at % 3];
 }
-
-export const CHIP_FRAMING = ARCFACE_TEMPLATE;
