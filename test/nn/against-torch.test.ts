@@ -14,6 +14,7 @@ import { Tensor } from '../../src/tensor/tensor';
 import { testOnEachDevice } from '../helpers/devices';
 import { assertClose } from '../helpers/numbers';
 import { assertSummary, drawn, initialise, readTorch, type TorchTraining } from './torch';
+import { testTraining } from './training-devices';
 
 const test = suite('against PyTorch');
 
@@ -68,14 +69,14 @@ async function assertTraining(network: Module, side: number, expected: TorchTrai
 const FORMS: readonly BlockForm[] = ['post-activation', 'pre-activation', 'article'];
 
 for (const form of FORMS)
-  testOnEachDevice(test, `MiniResNet, ${form}: logits, loss, gradients, five steps`, async (backend) => {
+  testTraining(test, `MiniResNet, ${form}: logits, loss, gradients, five steps`, async (backend) => {
     const expected = readTorch<Record<BlockForm, TorchTraining>>('mini-resnet')[form];
     const options = { widths: [4, 8, 12], depths: [2, 1, 1], form, embedding: 8, classes: 5 };
     const network = new MiniResNet({ backend }, { ...options, input: { height: 16, width: 16, channels: 3 } });
     await assertTraining(network, 16, expected, { gradients: 1e-4, training: 1e-4 });
   });
 
-testOnEachDevice(test, 'ResNet-50 an eighth as wide: logits, loss, gradients, five steps', async (backend) => {
+testTraining(test, 'ResNet-50 an eighth as wide: logits, loss, gradients, five steps', async (backend) => {
   const network = new ResNet50({ backend }, { width: 8, classes: 10 });
   await assertTraining(network, 48, readTorch<TorchTraining>('resnet50'), { gradients: 1e-4, training: 1e-4 });
 });
@@ -118,7 +119,7 @@ function marginPoints(backend: Backend) {
 }
 
 for (const [name, logits] of Object.entries(MARGINS))
-  testOnEachDevice(test, `${name}: loss and gradients`, async (backend) => {
+  testTraining(test, `${name}: loss and gradients`, async (backend) => {
     using _ = scope();
     const expected = readTorch<Record<string, TorchMargin>>('margins')[name];
     const { embeddings, centres } = marginPoints(backend);
