@@ -337,9 +337,9 @@ function shading(
       const across = ((e * (x - c) - b * (y - f)) / determinant - middleX) / wide;
       const down = ((a * (y - f) - d * (x - c)) / determinant - middleY) / tall;
       // Beyond the ellipsoid's edge the light is that of the edge.
-      const radius = Math.min(0.97, Math.hypot(across, down));
-      const shrink = radius / Math.max(radius, Math.hypot(across, down));
-      const towards = Math.sqrt(1 - radius * radius);
+      const squared = across * across + down * down;
+      const shrink = squared > 0.94 ? Math.sqrt(0.94 / squared) : 1;
+      const towards = Math.sqrt(1 - Math.min(0.94, squared));
       const cosine = shrink * (across * direction[0] + down * direction[1]) + towards * direction[2];
       light[y * width + x] = ambient + strength * Math.max(0, cosine);
     }

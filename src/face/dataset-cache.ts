@@ -1,0 +1,38 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+
+/*
+ * One file a face: the SHA-256 of what follows (32 bytes), then the pixels, one byte for each channel. No pixels stand
+ * for a picture in which no face was found.
+ */
+
+const HASH_LENGTH = 32;
+
+/** @returns nothing where the file is absent or not whole; else the face, or that there is none */
+export async function readCached(path: string, size: number): Promise<{ face: Uint8Array | undefined } | undefined> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch {
+    return undefined; // absent or unreadable: it is made again
+  }
+  const face = bytes.subarray(HASH_LENGTH);
+  const isWhole = hashOf(face).equals(bytes.subarray(0, HASH_LENGTH)) && (face.length === 0 || face.length === size);
+  if (!isWhole) return undefined;
+  return { face: face.length === 0 ? undefined : face };
+}
+
+/** Writes under a temporary name and renames, so that a file is whole or not there. */
+export async function writeCached(path: string, face: Uint8Array | undefined): Promise<void> {
+  const pixels = face ?? new Uint8Array(0);
+  const temporary = `${path}.${randomUUID()}`;
+  try {
+    await writeFile(temporary, Buffer.concat([hashOf(pixels), pixels]));
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+}
+
+const hashOf = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
