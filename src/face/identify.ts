@@ -1,0 +1,91 @@
+import type { Backend } from '../kernels/backend';
+import { decodeModel } from '../nn/checkpoint';
+import { imagesTensor, standardized } from '../nn/evaluation';
+import { type MiniResNet, miniResNetFrom } from '../nn/mini-resnet';
+import { noGradient } from '../tensor/autograd';
+import { softmax } from '../tensor/ops/rows';
+import { scope } from '../tensor/scope';
+import type { PixelShape } from './pixels';
+
+export interface Candidate {
+  name: string;
+  /** By softmax over the people the model knows; together they are 1. Somebody else's face gets such names as well. */
+  probability: number;
+}
+
+export interface Identification extends Candidate {
+  /** The most probable, the first of which is the answer. */
+  top: Candidate[];
+}
+
+/** A trained network and the names of the people it tells apart: who of them is it? */
+export class ClosedSet {
+  readonly names: readonly string[];
+  /** The shape of the aligned faces that it takes. */
+  readonly input: PixelShape;
+  readonly #network: MiniResNet;
+
+  private constructor(network: MiniResNet, names: readonly string[], input: PixelShape) {
+    this.#network = network;
+    this.names = names;
+    this.input = input;
+  }
+
+  /**
+   * @param bytes  a model as `likeness train` writes it
+   * @param source for errors: the file
+   * @throws Error in one sentence when the file is cut short, of another architecture, or does not name its people
+   */
+  static open(backend: Backend, bytes: Uint8Array, source = 'the model'): ClosedSet {
+    const { model } = decodeModel(bytes, source);
+    const names = parseNames(model.metadata.names);
+    const network = miniResNetFrom(backend, model, source);
+    const { input, classes } = network.options;
+    const { height, width, channels } = input;
+    try {
+      if (names?.length !== classes)
+        throw new Error(`${source}: names ${names?.length ?? 'none'} of the ${classes} people that it tells apart`);
+      if (channels !== 1 && channels !== 3)
+        throw new Error(`${source}: takes images of ${channels} channels; those of pictures are 1 or 3`);
+      return new ClosedSet(network, names, { height, width, channels });
+    } catch (error) {
+      network.dispose();
+      throw error;
+    }
+  }
+
+  /**
+   * @param faces aligned faces, each of the shape `input`, of any brightness and contrast
+   * @param count how many candidates to name
+   */
+  async identify(faces: readonly Float32Array[], count = 5): Promise<Identification[]> {
+    if (faces.length === 0) return [];
+    const probabilities = await noGradient(() => {
+      using _ = scope();
+      const images = imagesTensor(
+        this.#network,
+        faces.map((pixels) => ({ pixels: standardized(pixels) })),
+      );
+      return softmax(this.#network.forward(images)).data();
+    });
+    const { names } = this;
+    return faces.map((_, row) => {
+      const candidates = names.map((name, k) => ({ name, probability: probabilities[row * names.length + k] }));
+      const top = candidates.sort((a, b) => b.probability - a.probability).slice(0, count);
+      return { ...top[0], top };
+    });
+  }
+
+  dispose(): void {
+    this.#network.dispose();
+  }
+}
+
+function parseNames(json: string | undefined): string[] | undefined {
+  try {
+    const names: unknown = JSON.parse(json ?? '');
+    return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
+  } catch {
+    return undefined;
+  }
+}
