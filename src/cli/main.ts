@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import type { AlignOptions } from './align';
+import type { IdentifyOptions } from './identify';
 import {
   type CommonOptions,
   commonOptions,
@@ -11,8 +12,10 @@ import {
   type PhotoOptions,
   photoOptions,
   thresholdOption,
+  trainingOptions,
 } from './options';
 import { EXIT, printJson, tell, tellError } from './output';
+import type { TrainOptions } from './train';
 import type { VerifyOptions } from './verify';
 
 const EXAMPLES = `
@@ -21,6 +24,8 @@ Examples:
   likeness detect party.jpg --out party.png      mark every face
   likeness align *.jpg --out chips               cut out the faces, upright, 150 x 150 pixels
   likeness embed *.jpg --json > faces.json       128 numbers for each face
+  likeness train people --out model.safetensors  learn to tell the people of a folder of folders apart
+  likeness identify *.jpg --model model.safetensors
   likeness devices                               what there is to compute on
 
 Exit codes: 0 fine, or the same person; 1 verify: not the same person; 2 an error, or a photo without a face where
@@ -79,6 +84,20 @@ command('verify <photo> <other-photo>', 'tell whether two photos show one person
   thresholdOption(),
 ]).action(async (a: string, b: string, options: VerifyOptions) => {
   await (await import('./verify')).verify([a, b], options, signal);
+});
+
+command('train [folder]', 'train a network from nothing to tell people apart: a folder of photos for each person', [
+  ...trainingOptions(),
+]).action(async (folder: string | undefined, options: TrainOptions) => {
+  await (await import('./train')).train(folder, options, signal);
+});
+
+command('identify <photo...>', 'name the people on photos, of those that a model was trained on', [
+  ...photoOptions(),
+  new Option('--model <path>', 'the model that likeness train wrote').makeOptionMandatory(),
+  new Option('--aligned', 'the pictures are faces already, as those that the model was trained on'),
+]).action(async (files: string[], options: IdentifyOptions) => {
+  await (await import('./identify')).identify(files, options, signal);
 });
 
 command('devices', 'list what there is to compute on', commonOptions()).action(async (options: CommonOptions) => {

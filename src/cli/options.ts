@@ -52,6 +52,31 @@ export const photoOptions = () => [
   new Option('--no-progress', 'no progress bar'),
 ];
 
+export const trainingOptions = () => [
+  ...commonOptions(),
+  new Option('--out <path>', 'where to write the model').makeOptionMandatory(),
+  new Option(
+    '--preset <name>',
+    'tiny: 0.3 million weights, grey 48 x 56 pixels; default: 2.8 million, 112 x 112 in colour',
+  )
+    .choices(['tiny', 'default'])
+    .default('tiny'),
+  new Option('--seed <number>', 'another gives other first weights and another order')
+    .argParser(number(0, 2 ** 32 - 1, true))
+    .default(1),
+  new Option('--epochs <count>', 'how many times to see every image').argParser(number(1, 100_000, true)),
+  new Option('--batch <count>', 'images a step').argParser(number(2, 4096, true)),
+  new Option('--aligned', 'the pictures are faces already: cut to shape, not searched'),
+  new Option('--train-first <count>', 'train on so many images of each person, in the order of their names').argParser(
+    number(1, 1_000_000, true),
+  ),
+  new Option('--save-every <steps>', 'how often to save what --resume goes on from')
+    .argParser(number(1, 1_000_000, true))
+    .default(200),
+  new Option('--resume', 'go on where --out stands, with its settings'),
+  new Option('--no-progress', 'no progress bar'),
+];
+
 export const noFlipOption = () =>
   new Option('--no-flip', 'embed each face as it is, without its mirror image: twice as fast, a little less accurate');
 
