@@ -60,12 +60,12 @@ const TRAINING_SHARE = 0.8;
 export async function train(folder: string | undefined, options: TrainOptions, signal: AbortSignal): Promise<void> {
   const { out } = options;
   const saved = options.resume ? decodeModel(await readModelFile(out), out) : undefined;
-  const { seed, trainFirst } = saved ? choicesOf(saved, out) : options;
+  const { seed, trainFirst, preset } = saved ? choicesOf(saved, out) : options;
   if (saved && !saved.training) throw new UserError(`${out} is trained to its end; there is nothing to go on with`);
   await expectWritable(dirname(out));
   const device = await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads });
   try {
-    const recipe: Recipe = RECIPES[options.preset];
+    const recipe: Recipe = RECIPES[preset];
     const network = saved ? miniResNetFrom(device.backend, saved.model, out) : undefined;
     const shape = shapeOf(network?.options.input ?? recipe.network.input);
     const data = folder
@@ -91,7 +91,7 @@ export async function train(folder: string | undefined, options: TrainOptions, s
       printLine(
         `${formatBalance(balanceOf(data))}; ${train.examples.length} to train on, ${test.examples.length} to test.`,
       );
-    await runTraining(trainer, { data, train, test, device, options, seed, trainFirst }, signal);
+    await runTraining(trainer, { data, train, test, device, options, seed, trainFirst, preset }, signal);
     trainer.dispose();
     born.dispose();
   } finally {
@@ -107,10 +107,11 @@ interface Run {
   options: TrainOptions;
   seed: number;
   trainFirst?: number | undefined;
+  preset: keyof typeof RECIPES;
 }
 
 async function runTraining(trainer: Trainer, run: Run, signal: AbortSignal): Promise<void> {
-  const { options, data, train, test, device, seed, trainFirst } = run;
+  const { options, data, train, test, device, seed, trainFirst, preset } = run;
   const { out } = options;
   const started = performance.now();
   const metadata = () => {
@@ -119,7 +120,7 @@ async function runTraining(trainer: Trainer, run: Run, signal: AbortSignal): Pro
       names: JSON.stringify(data.names),
       seed: String(seed),
       ...(trainFirst && { trainFirst: String(trainFirst) }),
-      preset: options.preset,
+      preset,
       date: new Date().toISOString(),
       data: formatBalance(balanceOf(data)),
       ...(last && { metrics: JSON.stringify(last) }),
@@ -193,10 +194,11 @@ function shapeOf({ height, width, channels }: MiniResNetOptions['input']): Pixel
 }
 
 /** What the training that is gone on with was started with: it decides which images are trained on. */
-function choicesOf({ model }: ModelFile, source: string): { seed: number; trainFirst?: number } {
-  const { seed, trainFirst } = model.metadata;
-  if (seed === undefined) throw new UserError(`${source} was not written by likeness train; it cannot be gone on with`);
-  return { seed: Number(seed), ...(trainFirst && { trainFirst: Number(trainFirst) }) };
+function choicesOf({ model }: ModelFile, source: string): Pick<TrainOptions, 'seed' | 'trainFirst' | 'preset'> {
+  const { seed, trainFirst, preset } = model.metadata;
+  if (seed === undefined || (preset !== 'tiny' && preset !== 'default'))
+    throw new UserError(`${source} was not written by likeness train; it cannot be gone on with`);
+  return { seed: Number(seed), preset, ...(trainFirst && { trainFirst: Number(trainFirst) }) };
 }
 
 async function readFolder(

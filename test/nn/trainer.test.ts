@@ -1,0 +1,180 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import { ClosedSet } from '../../src/face/identify';
+import type { Backend } from '../../src/kernels/backend';
+import { openWasm } from '../../src/kernels/wasm/backend';
+import { decodeModel, encodeCheckpoint, encodeModel, resume } from '../../src/nn/checkpoint';
+import { type LabelledImage, rightIn, standardized } from '../../src/nn/evaluation';
+import { MiniResNet, miniResNetFrom } from '../../src/nn/mini-resnet';
+import { Trainer, type TrainingSettings } from '../../src/nn/trainer';
+import { random } from '../../src/tensor/random';
+import { testOnEachDevice } from '../helpers/devices';
+
+const SHAPE = { height: 12, width: 10, channels: 1 };
+const CLASSES = 4;
+
+/** Each class has a pattern of its own; each image has noise and light of its own. */
+function images(each: number, seed: number): LabelledImage[] {
+  const [patterns, noise] = [random(7), random(seed)];
+  const faces = Array.from({ length: CLASSES }, () => Array.from({ length: 120 }, () => patterns.normal()));
+  return faces.flatMap((face, label) =>
+    Array.from({ length: each }, () => {
+      const gain = noise.between(0.5, 2);
+      return { label, pixels: Float32Array.from(face, (value) => gain * (value + 0.5 * noise.normal())) };
+    }),
+  );
+}
+
+const flip = (pixels: Float32Array, { next }: { next(): number }) => (next() < 0.5 ? pixels : pixels.toReversed());
+
+function make(backend: Backend, settings: Partial<TrainingSettings> = {}, classifier: 'linear' | 'cosine' = 'linear') {
+  const options = { input: SHAPE, widths: [4, 8], depths: [1, 1], embedding: 8, dropout: 0.1, classes: CLASSES };
+  const network = new MiniResNet({ backend, random: random(3) }, { ...options, classifier });
+  const data = { train: images(6, 1), test: images(3, 2), augment: flip };
+  const trainer = new Trainer(network, data, { epochs: 3, batchSize: 8, learningRate: 0.05, ...settings });
+  const dispose = () => {
+    trainer.dispose();
+    network.dispose();
+  };
+  return { network, trainer, dispose };
+}
+
+async function advance(trainer: Trainer, steps: number): Promise<number[]> {
+  const stop = new AbortController();
+  const losses: number[] = [];
+  for await (const { loss } of trainer.run(stop.signal)) {
+    losses.push(loss);
+    if (losses.length === steps) stop.abort();
+  }
+  return losses;
+}
+
+const test = suite('the trainer');
+
+test('on wasm learns patterns to the last, by every loss and optimiser', async () => {
+  const backend = await openWasm({ threads: 2 });
+  for (const settings of [
+    { optimizer: 'sgd' },
+    { optimizer: 'adamw', learningRate: 0.01, clip: 1 },
+    { loss: 'cosface', margin: 0.1, averageDecay: 0.8 },
+    { loss: 'arcface', margin: 0.1 },
+  ] as const) {
+    const { trainer, dispose } = make(backend, { ...settings, epochs: 15 }, 'loss' in settings ? 'cosine' : 'linear');
+    const live = new Set<number>();
+    for await (const { step, steps, secondsLeft } of trainer.run()) {
+      live.add(backend.liveBytes);
+      assert.ok(step <= steps && secondsLeft >= 0);
+    }
+    assert.is(trainer.history.length, 15);
+    const last = trainer.history[14];
+    assert.ok(last.testAccuracy > 0.9, `${JSON.stringify(settings)}: ${JSON.stringify(last)}`);
+    assert.is(live.size, 1, 'live bytes are the same after each step');
+    dispose();
+  }
+  assert.is(backend.liveBytes, 0);
+  await backend.close();
+});
+
+testOnEachDevice(test, '2n steps are n steps, saved, restored elsewhere, and n more, to the bit', async (backend) => {
+  for (const settings of [{}, { optimizer: 'adamw', learningRate: 0.01, averageDecay: 0.9 }] as const) {
+    const whole = make(backend, settings);
+    const losses = await advance(whole.trainer, 8);
+    const expected = await encodeCheckpoint(whole.trainer, {});
+    whole.dispose();
+
+    const first = make(backend, settings);
+    await advance(first.trainer, 4); // in the middle of the second epoch
+    const file = await encodeCheckpoint(first.trainer, {});
+    first.dispose();
+
+    const second = make(backend, settings);
+    resume(second.trainer, decodeModel(file, 'a.safetensors'), 'a.safetensors');
+    assert.equal(await advance(second.trainer, 4), losses.slice(4));
+    const bytes = await encodeCheckpoint(second.trainer, {});
+    assert.ok(Buffer.from(bytes).equals(Buffer.from(expected)), 'the files are the same');
+    second.dispose();
+  }
+});
+
+testOnEachDevice(test, 'a loss that is not finite names the step, the rate and the layer', async (backend) => {
+  const { network, trainer, dispose } = make(backend);
+  const weight = network.parameters().get('stages.1.0.conv1.weight');
+  assert.ok(weight);
+  const before = await network.state();
+  const values = Float32Array.from(await weight.data()).fill(3e38);
+  backend.write(weight.slot, values);
+  const error = await advance(trainer, 1).catch((reason: Error) => reason);
+  assert.instance(error, Error);
+  if (error instanceof Error)
+    assert.match(
+      error.message,
+      /loss is (NaN|-?Infinity) at step 1, learning rate 0\.0\d+; .* stages\.1\.0\.(conv1|bn1)/,
+    );
+  const after = await network.state();
+  assert.equal(after.get('stem.conv.weight'), before.get('stem.conv.weight'));
+  dispose();
+});
+
+test('a checkpoint is a model; a finished one holds weights only, and tells people apart', async () => {
+  const backend = await openWasm({ threads: 1 });
+  const { network, trainer, dispose } = make(backend, { epochs: 15 });
+  await advance(trainer, 3);
+  const metadata = { names: JSON.stringify(['Ada', 'Ben', 'Cleo', 'Dan']) };
+  const unfinished = await encodeCheckpoint(trainer, metadata);
+  miniResNetFrom(backend, decodeModel(unfinished, 'model').model).dispose();
+  await advance(trainer, 1000);
+  const bytes = await encodeModel(trainer, metadata);
+  assert.ok(bytes.length < unfinished.length / 1.5);
+  assert.is(decodeModel(bytes, 'model').training, undefined);
+  assert.throws(() => resume(trainer, decodeModel(bytes, 'model'), 'model'), /model: .* finished/);
+
+  const people = ClosedSet.open(backend, bytes);
+  const faces = images(3, 2);
+  const answers = await people.identify(faces.map(({ pixels }) => pixels));
+  const right = answers.filter(({ name }, k) => name === people.names[faces[k].label]);
+  assert.ok(right.length / faces.length >= 0.9);
+  for (const { top, probability } of answers) {
+    assert.ok(Math.abs(top.reduce((sum, candidate) => sum + candidate.probability, 0) - 1) < 1e-5);
+    assert.is(probability, top[0].probability);
+  }
+  const few = await encodeModel(trainer, { names: '["Ada"]' });
+  assert.throws(() => ClosedSet.open(backend, few, 'm.safetensors'), 'm.safetensors: names 1 of the 4 people');
+  people.dispose();
+  network.evaluate();
+  dispose();
+  assert.is(backend.liveBytes, 0);
+  await backend.close();
+});
+
+test('files that do not fit are refused in one sentence, and nothing is changed', async () => {
+  const backend = await openWasm({ threads: 1 });
+  const { trainer, network, dispose } = make(backend);
+  await advance(trainer, 1);
+  const file = await encodeCheckpoint(trainer, {});
+  assert.throws(
+    () => decodeModel(file.subarray(0, file.length - 100), 'a.safetensors'),
+    /^a\.safetensors: is cut short/,
+  );
+  assert.throws(() => decodeModel(file.subarray(0, 5), 'a.safetensors'), /^a\.safetensors: /);
+  const saved = decodeModel(file, 'a.safetensors');
+  assert.throws(
+    () => miniResNetFrom(backend, { ...saved.model, metadata: { architecture: 'vgg' } }, 'a.safetensors'),
+    'a.safetensors: is no mini-resnet, but vgg',
+  );
+  const fewer = new Trainer(network, { train: images(5, 1), test: [] });
+  assert.throws(() => resume(fewer, saved, 'a.safetensors'), 'was trained on 24 images, here are 20');
+  assert.throws(() => new Trainer(network, { train: [], test: [] }), /0 images are too few/);
+  assert.throws(() => new Trainer(network, { train: images(5, 1), test: [] }, { loss: 'arcface' }), /needs a network/);
+  fewer.dispose();
+  dispose();
+  await backend.close();
+});
+
+test('light is taken off, and a tie is not right', () => {
+  const bright = standardized(Float32Array.of(10, 20, 30));
+  assert.equal(bright, standardized(Float32Array.of(1, 2, 3)));
+  assert.equal([...standardized(Float32Array.of(4, 4))], [0, 0]);
+  assert.is(rightIn([1, 2, 3, 3, 0, Number.NaN], [1, 0, 0]), 1);
+});
+
+test.run();
