@@ -92,22 +92,17 @@ fn prepare(local: u32, first_k: u32) {
   }
 }
 
-// The index of a number of the input, or -1 outside the image.
+// The index of a number of the input, or -1 outside the image. Without branches, here and below: a block has 16 of them.
 fn input_index(origin: Origin, tap: Tap) -> i32 {
   let y = origin.y + tap.y;
   let x = origin.x + tap.x;
-  if (y < 0 || y >= sizes.height || x < 0 || x >= sizes.width) {
-    return -1;
-  }
-  return ((origin.image + y) * sizes.width + x) * i32(sizes.in_channels) + tap.channel;
+  let index = ((origin.image + y) * sizes.width + x) * i32(sizes.in_channels) + tap.channel;
+  return select(-1, index, (y >= 0) & (y < sizes.height) & (x >= 0) & (x < sizes.width));
 }
 
 fn input_number(origin: Origin, tap: Tap) -> f32 {
   let index = input_index(origin, tap);
-  if (index < 0) {
-    return 0.0;
-  }
-  return input[index];
+  return select(0.0, input[max(index, 0)], index >= 0);
 }
 
 // Four rows of one k, both counted inside the tile.
@@ -115,10 +110,7 @@ fn inputs_at(row: u32, k: u32) -> vec4f {
   let origin = origins[k];
   if (VECTOR) {
     let index = input_index(origin, taps[row]);
-    if (index < 0) {
-      return vec4f(0.0);
-    }
-    return input_vectors[index / 4];
+    return select(vec4f(0.0), input_vectors[max(index, 0) / 4], index >= 0);
   }
   return vec4f(
     input_number(origin, taps[row]),

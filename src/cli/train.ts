@@ -173,10 +173,14 @@ async function runTraining(trainer: Trainer, run: Run, signal: AbortSignal): Pro
     printDevice({ name: backend.name, description: backend.description, reason });
   }
   if (isFinished) return;
-  const again = ['likeness', ...process.argv.slice(2).filter((word) => word !== '--resume'), '--resume'].join(' ');
+  const words = process.argv.slice(2).filter((word) => word !== '--resume');
+  const again = ['likeness', ...words, '--resume'].map(quoted).join(' ');
   tell(`stopped after step ${trainer.step} of ${trainer.steps}, saved to ${out}; go on with: ${again}`);
   process.exitCode = EXIT.interrupted;
 }
+
+/** As a shell reads it. */
+const quoted = (word: string) => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 const given = ({ epochs, batch }: TrainOptions): Partial<TrainingSettings> => ({
   ...(epochs !== undefined && { epochs }),
