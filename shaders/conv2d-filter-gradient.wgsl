@@ -92,7 +92,8 @@ fn prepare(local: u32, first_k: u32) {
   }
 }
 
-// The index of a number of the input, or -1 outside the image. Without branches, here and below: a block has 16 of them.
+// The index of a number of the input, or -1 outside the image. Without branches, which SwiftShader compiles
+// for minutes where there are so many.
 fn input_index(origin: Origin, tap: Tap) -> i32 {
   let y = origin.y + tap.y;
   let x = origin.x + tap.x;
@@ -107,38 +108,43 @@ fn input_number(origin: Origin, tap: Tap) -> f32 {
 
 // Four rows of one k, both counted inside the tile.
 fn inputs_at(row: u32, k: u32) -> vec4f {
-  let origin = origins[k];
-  if (VECTOR) {
-    let index = input_index(origin, taps[row]);
-    return select(vec4f(0.0), input_vectors[max(index, 0) / 4], index >= 0);
-  }
-  return vec4f(
-    input_number(origin, taps[row]),
-    input_number(origin, taps[row + 1u]),
-    input_number(origin, taps[row + 2u]),
-    input_number(origin, taps[row + 3u]),
-  );
+  let index = input_index(origins[k], taps[row]);
+  return select(vec4f(0.0), input_vectors[max(index, 0) / 4], index >= 0);
 }
 
-// The input lies in memory with c, hence m, running fastest: it is read in blocks of four rows by four k, which are
-// turned over on their way into the tile. Neighbouring threads have neighbouring rows.
+// The input lies in memory with c, hence m, running fastest, so neighbouring threads have neighbouring rows. Vectors are
+// read in blocks of four rows by four k, which are turned over on their way into the tile.
 fn load_left(local: u32, first_k: u32) {
   let across = TILE_INNER / 4u;
-  let down = TILE_ROWS / 4u;
-  for (var at = local; at < down * across; at += THREADS) {
-    let row = at % down * 4u;
-    let k = at / down * 4u;
-    let block = transpose(mat4x4f(
-      inputs_at(row, k),
-      inputs_at(row, k + 1u),
-      inputs_at(row, k + 2u),
-      inputs_at(row, k + 3u),
-    ));
-    let to = row * across + at / down;
-    left_tile[to] = block[0];
-    left_tile[to + across] = block[1];
-    left_tile[to + 2u * across] = block[2];
-    left_tile[to + 3u * across] = block[3];
+  if (VECTOR) {
+    let down = TILE_ROWS / 4u;
+    for (var at = local; at < down * across; at += THREADS) {
+      let row = at % down * 4u;
+      let k = at / down * 4u;
+      let block = transpose(mat4x4f(
+        inputs_at(row, k),
+        inputs_at(row, k + 1u),
+        inputs_at(row, k + 2u),
+        inputs_at(row, k + 3u),
+      ));
+      let to = row * across + at / down;
+      left_tile[to] = block[0];
+      left_tile[to + across] = block[1];
+      left_tile[to + 2u * across] = block[2];
+      left_tile[to + 3u * across] = block[3];
+    }
+  } else {
+    for (var at = local; at < TILE_ROWS * across; at += THREADS) {
+      let row = at % TILE_ROWS;
+      let k = at / TILE_ROWS * 4u;
+      let tap = taps[row];
+      left_tile[row * across + at / TILE_ROWS] = vec4f(
+        input_number(origins[k], tap),
+        input_number(origins[k + 1u], tap),
+        input_number(origins[k + 2u], tap),
+        input_number(origins[k + 3u], tap),
+      );
+    }
   }
 }
 
