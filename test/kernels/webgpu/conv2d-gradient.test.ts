@@ -3,7 +3,11 @@ import * as assert from 'uvu/assert';
 import type { Backend, Numbers } from '../../../src/kernels/backend';
 import type { Conv2dSizes, KernelCall } from '../../../src/kernels/kernel';
 import { openReference } from '../../../src/kernels/reference/backend';
-import { conv2dFilterGradient, tiledFilterGradient, tiledInputGradient } from '../../../src/kernels/webgpu/conv2d-gradient';
+import {
+  conv2dFilterGradient,
+  tiledFilterGradient,
+  tiledInputGradient,
+} from '../../../src/kernels/webgpu/conv2d-gradient';
 import { TILES } from '../../../src/kernels/webgpu/gemm';
 import { shareRows } from '../../../src/kernels/webgpu/reduction';
 import { random } from '../../../src/tensor/random';
@@ -65,8 +69,8 @@ const filterGradient = (backend: Backend, attributes: Conv2dSizes): KernelCall<'
 });
 
 function assertClose(actual: Numbers, expected: Numbers, what: string): void {
-  const magnitude = expected.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1);
-  const worst = actual.reduce((largest, value, i) => Math.max(largest, Math.abs(value - expected[i])), 0);
+  const magnitude = Math.max(1, ...Array.from(expected, Math.abs));
+  const worst = Math.max(...Array.from(actual, (value, i) => Math.abs(value - expected[i])));
   assert.ok(worst < 1e-5 * magnitude, `${what}: off by ${worst} of ${magnitude}`);
 }
 
