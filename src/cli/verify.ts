@@ -3,7 +3,7 @@ import { readImage } from '../face/image';
 import { FacePipeline, type Verification } from '../face/pipeline';
 import { AnnotatedPhotos } from './annotated-photos';
 import { detectOptions, type EmbedOptions, pipelineOptions } from './options';
-import { EXIT, printDevice, printJson, printTable, printWritten, tell } from './output';
+import { EXIT, printDevice, printJson, printTable, printWritten } from './output';
 
 export interface VerifyOptions extends EmbedOptions {
   threshold?: number;
@@ -20,6 +20,7 @@ export async function verify(files: [string, string], options: VerifyOptions, si
     ...detectOptions(options, signal),
     ...(threshold === undefined ? {} : { threshold }),
   });
+  process.exitCode = result.same ? EXIT.fine : EXIT.different;
   const label = `${result.same ? 'same' : 'different'}, ${percent(result.probability)}`;
   for (const [index, photo] of [a, b].entries())
     await annotated?.write(photo, files[index], [result.faces[index]], () => label);
@@ -29,13 +30,6 @@ export async function verify(files: [string, string], options: VerifyOptions, si
     printWritten(annotated?.written);
     printDevice(pipeline.device);
   }
-  for (const [index, photo] of [a, b].entries()) {
-    const { length } = await pipeline.detect(photo, detectOptions(options, signal));
-    const [x, y] = result.faces[index].box;
-    if (length > 1)
-      tell(`${files[index]} shows ${length} faces; the most prominent is taken, at ${x.toFixed(0)}, ${y.toFixed(0)}`);
-  }
-  process.exitCode = result.same ? EXIT.fine : EXIT.different;
 }
 
 export const percent = (probability: number) => `${(100 * probability).toFixed(1)} %`;
