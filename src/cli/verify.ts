@@ -3,7 +3,7 @@ import { readImage } from '../face/image';
 import { FacePipeline, type Verification } from '../face/pipeline';
 import { AnnotatedPhotos } from './annotated-photos';
 import { detectOptions, type EmbedOptions, pipelineOptions } from './options';
-import { EXIT, printDevice, printJson, printTable, printWritten } from './output';
+import { EXIT, printDevice, printJson, printTable, printWritten, tell } from './output';
 
 export interface VerifyOptions extends EmbedOptions {
   threshold?: number;
@@ -20,6 +20,8 @@ export async function verify(files: [string, string], options: VerifyOptions, si
     ...detectOptions(options, signal),
     ...(threshold === undefined ? {} : { threshold }),
   });
+  for (const [index, count] of result.counts.entries())
+    if (count > 1) tell(`${files[index]} shows ${count} faces; the most prominent is taken`);
   process.exitCode = result.same ? EXIT.fine : EXIT.different;
   const label = `${result.same ? 'same' : 'different'}, ${percent(result.probability)}`;
   for (const [index, photo] of [a, b].entries())

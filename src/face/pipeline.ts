@@ -47,6 +47,8 @@ export interface EmbeddedFace extends AlignedFace, Embedding {}
 export interface Verification extends Comparison {
   /** The most prominent face of each photo. */
   faces: [EmbeddedFace, EmbeddedFace];
+  /** How many faces each photo shows. */
+  counts: [number, number];
   device: string;
 }
 
@@ -152,21 +154,27 @@ export class FacePipeline {
     this.prepare().catch(() => {}); // reported by whichever step needs what failed
     const photos = [readImage(a), readImage(b)];
     photos[1].catch(() => {}); // reported when it is awaited below
-    const faces: EmbeddedFace[] = [];
+    const looked: { face: EmbeddedFace; count: number }[] = [];
     for (const [k, source] of [a, b].entries()) {
       const photo = await photos[k];
-      const [face] = await this.#embed(photo, { ...options, onlyMostProminent: true });
+      const faces = await this.#find(photo, options);
+      const [face] = await this.#embedFaces(photo, mostProminent(photo, faces), options);
       if (!face) throw new ImageError(noFaceIn(photo, source));
-      faces.push(face);
+      looked.push({ face, count: faces.length });
     }
-    const [first, second] = faces;
+    const [first, second] = looked;
     const comparison = compareEmbeddings(
-      first.embedding,
-      second.embedding,
+      first.face.embedding,
+      second.face.embedding,
       CALIBRATION[this.#flip ? 'flip' : 'plain'],
       options.threshold,
     );
-    return { ...comparison, faces: [first, second], device: this.device.name };
+    return {
+      ...comparison,
+      faces: [first.face, second.face],
+      counts: [first.count, second.count],
+      device: this.device.name,
+    };
   }
 
   /**
