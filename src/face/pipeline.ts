@@ -76,15 +76,21 @@ export class FacePipeline {
   /** Where it computes, and why there. */
   readonly device: { name: Backend['name']; description: string; reason: string };
   readonly #backend: Backend;
-  readonly #options: PipelineOptions;
-  #detector: Promise<Detector> | undefined;
-  #landmarkFinder: Promise<LandmarkFinder> | undefined;
-  #embedder: Promise<Embedder> | undefined;
+  readonly #flip: boolean;
+  readonly #inWork = new Set<Promise<unknown>>();
+  #closed = false;
+  readonly #detector: Lazy<Detector>;
+  readonly #landmarkFinder: Lazy<LandmarkFinder>;
+  readonly #embedder: Lazy<Embedder>;
 
   private constructor(backend: Backend, reason: string, options: PipelineOptions) {
-    this.#backend = backend;
-    this.#options = options;
+    const { detector = 'tiny', landmarks = 'full', flip = true, weights } = options;
     this.device = { name: backend.name, description: backend.description, reason };
+    this.#backend = backend;
+    this.#flip = flip;
+    this.#detector = new Lazy(() => Detector.open(backend, detector, weights));
+    this.#landmarkFinder = new Lazy(() => LandmarkFinder.open(backend, landmarks, weights));
+    this.#embedder = new Lazy(() => Embedder.open(backend, weights));
   }
 
   /** @throws Error that says why when the device asked for is not to be had */
@@ -100,13 +106,15 @@ export class FacePipeline {
 
   /** Reads the weights and compiles every network, so that the first photo is as fast as the next. */
   async prepare(): Promise<void> {
-    const parts = await Promise.all([this.#getDetector(), this.#getLandmarkFinder(), this.#getEmbedder()]);
-    await Promise.all(parts.map((part) => part.prepare()));
+    return this.#working(async () => {
+      const parts = await Promise.all([this.#detector.get(), this.#landmarkFinder.get(), this.#embedder.get()]);
+      await Promise.all(parts.map((part) => part.prepare()));
+    });
   }
 
   /** All faces of a photo with their landmarks, the surest first. None is no error. @throws ImageError */
   async detect(source: ImageSource, options: DetectOptions = {}): Promise<Face[]> {
-    return this.#find(await readImage(source), options);
+    return this.#working(async () => this.#find(await readImage(source), options));
   }
 
   /**
@@ -117,14 +125,16 @@ export class FacePipeline {
     source: ImageSource,
     options: DetectOptions & { template?: keyof typeof TEMPLATES } = {},
   ): Promise<AlignedFace[]> {
-    const photo = await readImage(source);
-    const faces = await this.#find(photo, options);
-    return this.#align(photo, faces, TEMPLATES[options.template ?? 'dlib']);
+    return this.#working(async () => {
+      const photo = await readImage(source);
+      const faces = await this.#find(photo, options);
+      return this.#align(photo, faces, TEMPLATES[options.template ?? 'dlib']);
+    });
   }
 
   /** The faces of a photo, aligned by dlib's template, each with its 128-d embedding. */
   async embed(source: ImageSource, options: EmbedOptions = {}): Promise<EmbeddedFace[]> {
-    return this.#embed(await readImage(source), options);
+    return this.#working(async () => this.#embed(await readImage(source), options));
   }
 
   /** The embedding of a chip that is already aligned to dlib's template. @throws ImageError unless it is 150x150 */
@@ -133,9 +143,11 @@ export class FacePipeline {
     const { side } = DLIB_TEMPLATE;
     if (chip.width !== side || chip.height !== side)
       throw new ImageError(`${nameOf(source)} is ${chip.width}x${chip.height}; an aligned chip is ${side}x${side}`);
-    const embedder = await this.#getEmbedder();
-    const [embedding] = await embedder.embed(chip, [[1, 0, 0, 0, 1, 0]], this.#flip);
-    return embedding;
+    return this.#working(async () => {
+      const embedder = await this.#embedder.get();
+      const [embedding] = await embedder.embed(chip, [[1, 0, 0, 0, 1, 0]], this.#flip);
+      return embedding;
+    });
   }
 
   /**
@@ -150,19 +162,7 @@ export class FacePipeline {
     b: ImageSource,
     options: DetectOptions & { threshold?: number } = {},
   ): Promise<Verification> {
-    // The networks are read and compiled while the first photo is decoded, and the second is while the first is looked at.
-    this.prepare().catch(() => {}); // reported by whichever step needs what failed
-    const photos = [readImage(a), readImage(b)];
-    photos[1].catch(() => {}); // reported when it is awaited below
-    const looked: { face: EmbeddedFace; count: number }[] = [];
-    for (const [k, source] of [a, b].entries()) {
-      const photo = await photos[k];
-      const faces = await this.#find(photo, options);
-      const [face] = await this.#embedFaces(photo, mostProminent(photo, faces), options);
-      if (!face) throw new ImageError(noFaceIn(photo, source));
-      looked.push({ face, count: faces.length });
-    }
-    const [first, second] = looked;
+    const [first, second] = await this.#working(() => this.#lookAtBoth(a, b, options));
     const comparison = compareEmbeddings(
       first.face.embedding,
       second.face.embedding,
@@ -189,7 +189,7 @@ export class FacePipeline {
     const finish = async ({ source, photo }: (typeof reading)[number]): Promise<PhotoResult> => {
       try {
         const { width, height } = await photo;
-        return { source, width, height, faces: await this.#embed(await photo, options) };
+        return { source, width, height, faces: await this.#working(async () => this.#embed(await photo, options)) };
       } catch (error) {
         if (options.signal?.aborted) throw error;
         return { source, error: error instanceof Error ? error : new Error(String(error)) };
@@ -206,26 +206,52 @@ export class FacePipeline {
     for (const last of reading) yield await finish(last);
   }
 
-  /** Waits for what is in work and frees the networks and the device. */
+  /** Waits for what is in work and frees the networks and the device. What is asked for afterwards is refused. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const part of [this.#detector, this.#landmarkFinder, this.#embedder]) await (await part)?.dispose();
+    this.#closed = true;
+    while (this.#inWork.size > 0) await Promise.allSettled(this.#inWork);
+    for (const part of [this.#detector, this.#landmarkFinder, this.#embedder]) await (await part.now())?.dispose();
     await this.#backend.close();
   }
 
-  get #flip(): boolean {
-    return this.#options.flip ?? true;
+  /** Keeps count of what is in work, so that closing can wait for it. */
+  async #working<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new Error('the pipeline is closed; open another with FacePipeline.open()');
+    const promise = work();
+    this.#inWork.add(promise);
+    try {
+      return await promise;
+    } finally {
+      this.#inWork.delete(promise);
+    }
   }
 
   async #find(photo: RawImage, options: DetectOptions): Promise<Face[]> {
-    const detector = await this.#getDetector();
+    const detector = await this.#detector.get();
     const boxes = await detector.detect(photo, options);
     options.signal?.throwIfAborted();
-    const finder = await this.#getLandmarkFinder();
+    const finder = await this.#landmarkFinder.get();
     const landmarks = await finder.find(
       photo,
       boxes.map(({ box }) => box),
     );
     return boxes.map((found, k) => ({ ...found, landmarks: landmarks[k] }));
+  }
+
+  async #lookAtBoth(a: ImageSource, b: ImageSource, options: DetectOptions) {
+    // The networks are read and compiled while the first photo is decoded, and the second is while the first is looked at.
+    this.prepare().catch(() => {}); // reported by whichever step needs what failed
+    const photos = [readImage(a), readImage(b)];
+    photos[1].catch(() => {}); // reported when it is awaited below
+    const looked: { face: EmbeddedFace; count: number }[] = [];
+    for (const [k, source] of [a, b].entries()) {
+      const photo = await photos[k];
+      const faces = await this.#find(photo, options);
+      const [face] = await this.#embedFaces(photo, mostProminent(photo, faces), options);
+      if (!face) throw new ImageError(noFaceIn(photo, source));
+      looked.push({ face, count: faces.length });
+    }
+    return looked;
   }
 
   async #align<F extends Face>(
@@ -249,31 +275,33 @@ export class FacePipeline {
 
   async #embedFaces(photo: RawImage, faces: readonly Face[], { signal }: DetectOptions): Promise<EmbeddedFace[]> {
     signal?.throwIfAborted();
-    const embedder = await this.#getEmbedder();
+    const embedder = await this.#embedder.get();
     const transforms = faces.map(({ landmarks }) => chipTransform(landmarks, embedder.template));
     const embeddings = await embedder.embed(photo, transforms, this.#flip);
     const aligned = await this.#align(photo, faces, embedder.template);
     return aligned.map((face, k) => ({ ...face, ...embeddings[k] }));
   }
+}
 
-  #getDetector(): Promise<Detector> {
-    this.#detector ??= Detector.open(this.#backend, this.#options.detector ?? 'tiny', this.#options.weights);
-    return this.#detector;
+/** Opens something when it is first needed; where that failed, it is tried again the next time. */
+class Lazy<T> {
+  #opened: Promise<T> | undefined;
+  readonly #open: () => Promise<T>;
+
+  constructor(open: () => Promise<T>) {
+    this.#open = open;
   }
 
-  #getLandmarkFinder(): Promise<LandmarkFinder> {
-    this.#landmarkFinder ??= LandmarkFinder.open(
-      this.#backend,
-      this.#options.landmarks ?? 'full',
-      this.#options.weights,
-    );
-    return this.#landmarkFinder;
+  get(): Promise<T> {
+    this.#opened ??= this.#open().catch((error) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
   }
 
-  #getEmbedder(): Promise<Embedder> {
-    this.#embedder ??= Embedder.open(this.#backend, this.#options.weights);
-    return this.#embedder;
-  }
+  /** What is open, if anything. */
+  now = async (): Promise<T | undefined> => this.#opened?.catch(() => undefined);
 }
 
 /** The face that a photo is of: the one that is largest after its distance from the middle is taken off. None of none. */
