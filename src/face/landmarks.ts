@@ -9,6 +9,17 @@ export type LandmarkName = 'full' | 'tiny';
 
 const SIDE = 112;
 
+/**
+ * How each look's square differs from the box: its centre lower, by a share of the box's size, its side larger, turned
+ * by an angle in radians. Chosen on LFW's View 1: there eight looks at a face leave 1.0 % errors, two leave 1.5 %.
+ */
+const LOOKS = [
+  { lower: 0.13, larger: 1, angle: 0 },
+  { lower: 0.09, larger: 1.12, angle: 0 },
+  { lower: 0.09, larger: 1.04, angle: 0.17 },
+  { lower: 0.09, larger: 1.04, angle: -0.17 },
+];
+
 /** The mirror twin of each of iBUG's 68 points: jaw, brows, nose, eyes, mouth. */
 export const MIRROR_TWIN = [
   ...[16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
@@ -38,37 +49,53 @@ export class LandmarkFinder {
   prepare = (): Promise<void> => this.#network.prepare(SIDE);
 
   /**
-   * @param boxes of faces, in pixels of the photo
-   * @returns for each box 68 points in pixels of the photo, the mean of what the network sees in the square around
-   *          the box and in its mirror image
+   * Each face is looked at in several squares and their mirror images, and each coordinate is the median of what was
+   * seen: one look that went astray does not count.
+   *
+   * @param boxes of faces from forehead to chin and ear to ear, in pixels of the photo
+   * @returns for each box 68 points in pixels of the photo
    */
-  async find(photo: RawImage, boxes: readonly Box[]): Promise<Point[][]> {
-    const crops = boxes.flatMap((box) => {
-      const crop = squareAround(box);
-      return [crop, mirrored(crop, SIDE)];
-    });
-    const outputs = await this.#network.run(crops.length, SIDE, (k) => warpPhoto(this.#backend, photo, crops[k], SIDE));
-    const seen = outputs.map(([numbers], k) =>
-      MIRROR_TWIN.map((_, point) =>
+  async find(photo: RawImage, boxes: readonly Box[], signal?: AbortSignal): Promise<Point[][]> {
+    const crops = boxes.flatMap((box) => cropsAround(box).flatMap((crop) => [crop, mirrored(crop, SIDE)]));
+    const warp = (k: number) => warpPhoto(this.#backend, photo, crops[k], SIDE);
+    const outputs = await this.#network.run(crops.length, SIDE, warp, signal);
+    const seen = outputs.map(([numbers], k) => {
+      const points = MIRROR_TWIN.map((_, point) =>
         apply(crops[k], [numbers[2 * point] * SIDE - 0.5, numbers[2 * point + 1] * SIDE - 0.5]),
-      ),
-    );
-    return boxes.map((_, k) =>
-      MIRROR_TWIN.map((twin, point): Point => {
-        const [x, y] = seen[2 * k][point];
-        const [mx, my] = seen[2 * k + 1][twin];
-        return [(x + mx) / 2, (y + my) / 2];
-      }),
-    );
+      );
+      return k % 2 === 0 ? points : MIRROR_TWIN.map((twin) => points[twin]);
+    });
+    const looks = 2 * LOOKS.length;
+    return boxes.map((_, face) => {
+      const own = seen.slice(face * looks, (face + 1) * looks);
+      return MIRROR_TWIN.map(
+        (_, point): Point => [
+          median(own.map((points) => points[point][0])),
+          median(own.map((points) => points[point][1])),
+        ],
+      );
+    });
   }
 
   dispose = (): Promise<void> => this.#network.dispose();
 }
 
-/** From a pixel of the network's input to the photo: the smallest square around the box. */
-function squareAround([x, y, width, height]: Box): Affine {
-  const step = Math.max(width, height) / SIDE;
-  const left = x + width / 2 - (SIDE * step) / 2;
-  const top = y + height / 2 - (SIDE * step) / 2;
-  return [step, 0, left + step / 2 - 0.5, 0, step, top + step / 2 - 0.5];
+/** From a pixel of the network's input to the photo, for each look at the face in the box. */
+function cropsAround([x, y, width, height]: Box): Affine[] {
+  // The network was trained on boxes of the tiny detector's kind, which are larger than ours and lie lower.
+  const size = Math.max(width / 0.7, height / 1.05);
+  return LOOKS.map(({ lower, larger, angle }) => {
+    const step = (larger * size) / SIDE;
+    const [cosine, sine] = [step * Math.cos(angle), step * Math.sin(angle)];
+    const centreX = x + width / 2 - 0.5;
+    const centreY = y + height / 2 - 0.5 + lower * size;
+    const middle = (SIDE - 1) / 2;
+    return [cosine, -sine, centreX - middle * (cosine - sine), sine, cosine, centreY - middle * (sine + cosine)];
+  });
+}
+
+function median(values: number[]): number {
+  const sorted = values.sort((a, b) => a - b);
+  const half = sorted.length / 2;
+  return (sorted[Math.floor(half - 0.5)] + sorted[Math.floor(half)]) / 2;
 }

@@ -234,6 +234,7 @@ export class FacePipeline {
     const landmarks = await finder.find(
       photo,
       boxes.map(({ box }) => box),
+      options.signal,
     );
     return boxes.map((found, k) => ({ ...found, landmarks: landmarks[k] }));
   }

@@ -285,6 +285,23 @@ test('disposing frees everything', async () => {
   assert.is(pipeline.liveBytes, 0);
 });
 
+test('disposing waits for what is in work, and refuses what comes after', async () => {
+  const pipeline = await FacePipeline.open({ device: 'wasm', threads: 2, landmarks: 'tiny' });
+  const embedding = pipeline.embed(await faceOf(PHOTO, 0));
+  await pipeline[Symbol.asyncDispose]();
+  assert.is((await embedding).length, 1);
+  assert.is(pipeline.liveBytes, 0);
+  assert.match((await rejection(pipeline.embed(samplePath(PHOTO)))).message, 'the pipeline is closed');
+});
+
+test('weights that are not there are an error each time, and disposing is none', async () => {
+  const pipeline = await FacePipeline.open({ device: 'wasm', threads: 1, weights: new URL('file:///nowhere/') });
+  for (let turn = 0; turn < 2; turn++)
+    assert.match((await rejection(pipeline.embed(await faceOf(PHOTO, 0)))).message, 'ENOENT');
+  await pipeline[Symbol.asyncDispose]();
+  assert.is(pipeline.liveBytes, 0);
+});
+
 test('every device embeds a chip alike', async () => {
   const [{ chip }] = await (await shared()).align(await faceOf(PHOTO, 0));
   const embeddings: Float32Array[] = [];
