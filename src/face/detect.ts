@@ -113,9 +113,6 @@ export function tiles({ width, height }: RawImage, side: number, input: number):
   return places(height).flatMap((top) => places(width).map((left) => ({ left, top, side, input })));
 }
 
-/** Boxes that overlap by more than this are one face. */
-const OVERLAP = 0.4;
-
 const ARCHITECTURES: Record<DetectorName, Architecture> = {
   tiny: {
     network: 'tiny_face_detector',
@@ -189,7 +186,7 @@ export class Detector {
       if (found.length > 0) break;
       found.push(...(await this.#look(photo, look, minimumScore, signal)));
     }
-    return mergeBoxes(found, OVERLAP);
+    return mergeBoxes(found);
   }
 
   /** Every box above the score in any view of a look, in pixels of the photo, not merged. */

@@ -43,13 +43,10 @@ test('intersection over union: symmetric, 0 to 1, and what counting pixels gives
 });
 
 test('one face: boxes that overlap vote on where it is, weighted by score', () => {
-  const merged = mergeBoxes(
-    [
-      { box: [2, 0, 10, 10], score: 0.3 },
-      { box: [0, 0, 10, 10], score: 0.9 },
-    ],
-    0.4,
-  );
+  const merged = mergeBoxes([
+    { box: [2, 0, 10, 10], score: 0.3 },
+    { box: [0, 0, 10, 10], score: 0.9 },
+  ]);
   assert.is(merged.length, 1);
   assert.is(merged[0].score, 0.9, 'the best score stands');
   assertClose(merged[0].box, [0.5, 0, 10, 10], 1e-12);
@@ -58,22 +55,24 @@ test('one face: boxes that overlap vote on where it is, weighted by score', () =
 test('faces apart stay apart, the surest first', () => {
   const faces: ScoredBox[] = [
     { box: [0, 0, 10, 10], score: 0.6 },
-    { box: [5, 0, 10, 10], score: 0.9 }, // overlaps the first by a third only
+    { box: [6, 0, 10, 10], score: 0.9 }, // overlaps the first by a quarter only
     { box: [100, 0, 10, 10], score: 0.7 },
   ];
-  assert.equal(mergeBoxes(faces, 0.4), [faces[1], faces[2], faces[0]]);
-  assert.equal(mergeBoxes([], 0.4), []);
+  assert.equal(mergeBoxes(faces), [faces[1], faces[2], faces[0]]);
+  assert.equal(mergeBoxes([]), []);
+});
+
+test('a box that overlaps by a third is the same face, and has no vote', () => {
+  const best: ScoredBox = { box: [0, 0, 10, 10], score: 0.9 };
+  assert.equal(mergeBoxes([best, { box: [5, 0, 10, 10], score: 0.8 }]), [best]);
 });
 
 test('what was suppressed suppresses nobody', () => {
-  const merged = mergeBoxes(
-    [
-      { box: [0, 0, 10, 10], score: 0.9 },
-      { box: [4, 0, 10, 10], score: 0.9 - 1e-9 }, // 6 / 14 with the first
-      { box: [8, 0, 10, 10], score: 0.7 }, // 6 / 14 with the second, 2 / 18 with the first
-    ],
-    0.4,
-  );
+  const merged = mergeBoxes([
+    { box: [0, 0, 10, 10], score: 0.9 },
+    { box: [4, 0, 10, 10], score: 0.9 - 1e-9 }, // 6 / 14 with the first
+    { box: [8, 0, 10, 10], score: 0.7 }, // 6 / 14 with the second, 2 / 18 with the first
+  ]);
   assert.is(merged.length, 2);
   assertClose(merged[0].box, [2, 0, 10, 10], 1e-9);
   assert.equal(merged[1].box.map(Math.round), [8, 0, 10, 10]);
@@ -81,14 +80,14 @@ test('what was suppressed suppresses nobody', () => {
 
 test('two candidates that are equal are one face', () => {
   const twin: ScoredBox = { box: [0, 0, 10, 10], score: 0.9 };
-  assert.is(mergeBoxes([twin, { ...twin }, twin], 0.4).length, 1);
+  assert.is(mergeBoxes([twin, { ...twin }, twin]).length, 1);
 });
 
 test('any candidates: scores fall, the best is among them, every box lies between its candidates, none are changed', () => {
   fc.assert(
     fc.property(fc.array(scored, { maxLength: 12 }), (candidates) => {
       const copy = structuredClone(candidates);
-      const merged = mergeBoxes(candidates, 0.4);
+      const merged = mergeBoxes(candidates);
       assert.equal(candidates, copy);
       assert.ok(merged.length <= candidates.length);
       assert.is(merged.length === 0, candidates.length === 0);
