@@ -53,11 +53,11 @@ export interface Verification extends Comparison {
 }
 
 /** What came of one photo of many: its faces, or the error that it met. */
-export interface PhotoResult {
+export interface PhotoResult<F extends Face = EmbeddedFace> {
   source: ImageSource;
   width?: number;
   height?: number;
-  faces?: EmbeddedFace[];
+  faces?: F[];
   error?: Error;
 }
 
@@ -177,33 +177,23 @@ export class FacePipeline {
     };
   }
 
+  /** Detects the faces of many photos; see `embedAll`. */
+  detectAll(
+    sources: Iterable<ImageSource> | AsyncIterable<ImageSource>,
+    options: DetectOptions = {},
+  ): AsyncGenerator<PhotoResult<Face>> {
+    return this.#each(sources, (photo) => this.#find(photo, options), options.signal);
+  }
+
   /**
-   * Embeds the faces of many photos; the next is decoded while one is looked at. A photo that cannot be read is
-   * a result with an `error`, and the others are still done.
+   * Embeds the faces of many photos, in their order; the next are decoded while one is looked at. A photo that cannot
+   * be read is a result with an `error`, and the others are still done.
    */
-  async *embedAll(
+  embedAll(
     sources: Iterable<ImageSource> | AsyncIterable<ImageSource>,
     options: EmbedOptions = {},
-  ): AsyncGenerator<PhotoResult> {
-    const reading: { source: ImageSource; photo: Promise<RawImage> }[] = [];
-    const finish = async ({ source, photo }: (typeof reading)[number]): Promise<PhotoResult> => {
-      try {
-        const { width, height } = await photo;
-        return { source, width, height, faces: await this.#working(async () => this.#embed(await photo, options)) };
-      } catch (error) {
-        if (options.signal?.aborted) throw error;
-        return { source, error: error instanceof Error ? error : new Error(String(error)) };
-      }
-    };
-    for await (const source of sources) {
-      options.signal?.throwIfAborted();
-      const photo = readImage(source);
-      photo.catch(() => {}); // reported in its turn
-      reading.push({ source, photo });
-      const next = reading.length > 2 && reading.shift();
-      if (next) yield await finish(next);
-    }
-    for (const last of reading) yield await finish(last);
+  ): AsyncGenerator<PhotoResult<EmbeddedFace>> {
+    return this.#each(sources, (photo) => this.#embed(photo, options), options.signal);
   }
 
   /** Waits for what is in work and frees the networks and the device. What is asked for afterwards is refused. */
@@ -212,6 +202,32 @@ export class FacePipeline {
     while (this.#inWork.size > 0) await Promise.allSettled(this.#inWork);
     for (const part of [this.#detector, this.#landmarkFinder, this.#embedder]) await (await part.now())?.dispose();
     await this.#backend.close();
+  }
+
+  async *#each<F extends Face>(
+    sources: Iterable<ImageSource> | AsyncIterable<ImageSource>,
+    look: (photo: RawImage) => Promise<F[]>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<PhotoResult<F>> {
+    const reading: { source: ImageSource; photo: Promise<RawImage> }[] = [];
+    const finish = async ({ source, photo }: (typeof reading)[number]): Promise<PhotoResult<F>> => {
+      try {
+        const { width, height } = await photo;
+        return { source, width, height, faces: await this.#working(async () => look(await photo)) };
+      } catch (error) {
+        if (signal?.aborted) throw error;
+        return { source, error: error instanceof Error ? error : new Error(String(error)) };
+      }
+    };
+    for await (const source of sources) {
+      signal?.throwIfAborted();
+      const photo = readImage(source);
+      photo.catch(() => {}); // reported in its turn
+      reading.push({ source, photo });
+      const next = reading.length > 2 && reading.shift();
+      if (next) yield await finish(next);
+    }
+    for (const last of reading) yield await finish(last);
   }
 
   /** Keeps count of what is in work, so that closing can wait for it. */

@@ -202,6 +202,14 @@ async function collect(
   return results;
 }
 
+test('detectAll finds in many photos what detect finds in each', async () => {
+  const pipeline = await shared();
+  const photos = await Promise.all([0, 1].map((face) => faceOf(PHOTO, face)));
+  const found = [];
+  for await (const { faces } of pipeline.detectAll(photos)) found.push(faces);
+  assert.equal(found, [await pipeline.detect(photos[0]), await pipeline.detect(photos[1])]);
+});
+
 test('embedAll goes on after what cannot be read, in order', async () => {
   const pipeline = await shared();
   const face = await faceOf(PHOTO, 0);
