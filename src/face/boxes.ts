@@ -24,16 +24,17 @@ const AGREEMENT = 0.4;
  * Greedy non-maximum suppression with box voting (Gidaris and Komodakis 2015, section 4.2): the best box stands for
  * all that show the same face, and becomes the mean, weighted by score, of those that agree with it.
  *
+ * @param vote false leaves the best box where it is: neighbours of one and the same look tell nothing new
  * @returns best first
  */
-export function mergeBoxes(candidates: readonly ScoredBox[]): ScoredBox[] {
+export function mergeBoxes(candidates: readonly ScoredBox[], vote = true): ScoredBox[] {
   let rest = [...candidates].sort((a, b) => b.score - a.score);
   const merged: ScoredBox[] = [];
   while (rest.length > 0) {
     const best = rest[0];
     const overlap = new Map(rest.map((one) => [one, one === best ? 1 : intersectionOverUnion(one.box, best.box)]));
     const over = (least: number) => rest.filter((one) => (overlap.get(one) ?? 0) > least);
-    merged.push({ box: weightedMean(over(AGREEMENT)), score: best.score });
+    merged.push(vote ? { box: weightedMean(over(AGREEMENT)), score: best.score } : best);
     const covered = new Set(over(SAME_FACE));
     rest = rest.filter((one) => !covered.has(one));
   }

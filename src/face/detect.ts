@@ -179,15 +179,14 @@ export class Detector {
   async detect(photo: RawImage, options: DetectOptions = {}): Promise<ScoredBox[]> {
     const { minimumScore = 0.5, smallFaces = false, signal } = options;
     const { first, closer, retries } = this.#architecture;
+    const looks = [...first(photo), ...(smallFaces ? closer(photo) : [])];
     const found: ScoredBox[] = [];
-    for (const look of [...first(photo), ...(smallFaces ? closer(photo) : [])]) {
-      found.push(...(await this.#look(photo, look, minimumScore, signal)));
-    }
+    for (const look of looks) found.push(...(await this.#look(photo, look, minimumScore, signal)));
     for (const look of retries(photo)) {
       if (found.length > 0) break;
       found.push(...(await this.#look(photo, look, minimumScore, signal)));
     }
-    return mergeBoxes(found);
+    return mergeBoxes(found, looks.length > 1);
   }
 
   /** Every box above the score in any view of a look, in pixels of the photo, not merged. */

@@ -52,6 +52,11 @@ test('one face: boxes that overlap vote on where it is, weighted by score', () =
   assertClose(merged[0].box, [0.5, 0, 10, 10], 1e-12);
 });
 
+test('without a vote the best box stays where it is', () => {
+  const best: ScoredBox = { box: [0, 0, 10, 10], score: 0.9 };
+  assert.equal(mergeBoxes([{ box: [2, 0, 10, 10], score: 0.3 }, best], false), [best]);
+});
+
 test('faces apart stay apart, the surest first', () => {
   const faces: ScoredBox[] = [
     { box: [0, 0, 10, 10], score: 0.6 },
