@@ -12,7 +12,7 @@ import { warpPhoto } from './warp';
  */
 export const CALIBRATION: Record<'flip' | 'plain', Calibration> = {
   flip: { threshold: 0.412, slope: 73.5, centre: 0.4209 },
-  plain: { threshold: 0.424, slope: 70, centre: 0.433 },
+  plain: { threshold: 0.424, slope: 70.63, centre: 0.4322 },
 };
 
 export interface Embedding {
