@@ -13,7 +13,7 @@ import { toImage, warpPhoto } from './warp';
 export interface PipelineOptions extends OpenDeviceOptions {
   /** Where to compute; 'auto' (the default) takes a real GPU, else WebAssembly. */
   device?: Device;
-  /** 'tiny' (the default) is fast, 'ssd' finds more and takes about ten times as long. */
+  /** 'tiny' (the default) is fast, 'ssd' finds more and takes about four times as long. */
   detector?: DetectorName;
   /** 'full' (the default) or 'tiny', a quarter of the weights. */
   landmarks?: LandmarkName;
@@ -330,4 +330,4 @@ function mostProminent(photo: RawImage, faces: readonly Face[]): Face[] {
 
 const noFaceIn = (photo: RawImage, source: ImageSource): string =>
   `${nameOf(source)} shows no face that can be found (${photo.width}x${photo.height} pixels); ` +
-  'a face should be turned to the camera and at least about 30 pixels wide';
+  'turn the face to the camera, or look closer for a small one (smallFaces, on the command line --small-faces)';

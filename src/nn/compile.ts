@@ -162,13 +162,15 @@ function placeByLiveness(
   }
 }
 
+const isMany = (slots: Slot | readonly Slot[]): slots is readonly Slot[] => Array.isArray(slots);
+
 /** The same call on other slots. */
 function rebind(call: KernelCall, place: (slot: Slot) => Slot): KernelCall {
   const rebindAll = (slots: object) =>
     Object.fromEntries(
       Object.entries<Slot | readonly Slot[] | undefined>({ ...slots }).map(([role, slot]) => [
         role,
-        Array.isArray(slot) ? slot.map(place) : slot && 'length' in slot ? place(slot) : undefined,
+        slot && (isMany(slot) ? slot.map(place) : place(slot)),
       ]),
     );
   return Object.assign({}, call, {

@@ -131,7 +131,7 @@ export async function fuse(
     ]) {
       const place = mergeable(branch);
       const before = fused[place];
-      if (before?.kernel !== 'conv2d' || before.inputs.residual || branch === residual) continue;
+      if (before?.kernel !== 'conv2d' || before.inputs.residual) continue;
       // The convolution moves to where the sum was: the other operand is ready there.
       fused.splice(place, 1);
       before.inputs.residual = residual;
