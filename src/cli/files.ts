@@ -46,6 +46,7 @@ export class OutputFolder {
     photos: readonly string[],
     kind: 'either' | 'folder' = 'either',
   ): Promise<OutputFolder> {
+    if (out.trim() === '') throw new UserError('--out is empty; name a folder');
     const extension = extname(out).toLowerCase();
     const isFile = extension === '.png' && !(await isFolder(out));
     if (isFile && kind === 'folder') throw new UserError(`${out} names a file; name a folder with --out`);

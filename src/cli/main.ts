@@ -28,8 +28,8 @@ Examples:
   likeness identify *.jpg --model model.safetensors
   likeness devices                               what there is to compute on
 
-Exit codes: 0 fine, or the same person; 1 verify: not the same person; 2 an error, or a photo without a face where
-one is needed (detect finding none is an answer, and 0); 130 stopped by Ctrl-C. Of many photos, those that fail are
+Exit codes: 0 fine, or the same person; 1 verify: not the same person; 2 an error; 130 stopped by Ctrl-C. A photo
+without a face is an error for verify, and an answer for the others. Of many photos, those that fail are
 told one by one and the others are still done. Transparent pixels are laid on white, EXIF orientation is applied.`;
 
 const { version }: { version: string } = createRequire(import.meta.url)('likeness/package.json');
@@ -132,7 +132,8 @@ process.once('SIGINT', () => {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // Whoever reads has seen enough: `likeness ... | head`.
   if (error.code === 'EPIPE') process.exit();
-  throw error;
+  tell(`the results cannot be written: ${error.message}`);
+  process.exit(EXIT.error);
 });
 
 try {

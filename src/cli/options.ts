@@ -13,7 +13,7 @@ export interface CommonOptions {
 
 export interface PhotoOptions extends CommonOptions {
   detector: DetectorName;
-  minScore: number;
+  minimumScore: number;
   smallFaces: boolean;
   out?: string;
   progress: boolean;
@@ -33,11 +33,14 @@ function number(lowest: number, highest: number, isWhole = false) {
   };
 }
 
-export const commonOptions = () => [
-  new Option('--json', 'print one JSON document and nothing else').default(false, 'a table'),
+export const deviceOption = () =>
   new Option('--device <name>', 'where to compute')
     .choices(['auto', 'webgpu', 'wasm', 'reference'])
-    .default('auto', 'auto: a real GPU, else wasm'),
+    .default('auto', 'auto: a real GPU, else wasm');
+
+export const commonOptions = () => [
+  new Option('--json', 'print one JSON document and nothing else').default(false, 'a table'),
+  deviceOption(),
   new Option('--threads <count>', 'threads of wasm (default: one for each core)').argParser(number(1, 256, true)),
   new Option('--debug', 'tell where an error comes from').default(false, 'one sentence'),
 ];
@@ -45,7 +48,7 @@ export const commonOptions = () => [
 export const photoOptions = () => [
   ...commonOptions(),
   new Option('--detector <name>', 'tiny is fast, ssd finds more').choices(['tiny', 'ssd']).default('tiny'),
-  new Option('--min-score <number>', 'leave out faces that are less sure than this')
+  new Option('--minimum-score <number>', 'leave out faces that are less sure than this')
     .argParser(number(0, 1))
     .default(0.5),
   new Option('--small-faces', 'look closer for small faces: slower').default(false, 'no'),
@@ -93,7 +96,7 @@ export const pipelineOptions = (options: PhotoOptions & { flip?: boolean }): Pip
 });
 
 export const detectOptions = (options: PhotoOptions, signal: AbortSignal): DetectOptions => ({
-  minimumScore: options.minScore,
+  minimumScore: options.minimumScore,
   smallFaces: options.smallFaces,
   signal,
 });

@@ -1,7 +1,7 @@
 import { type RawImage, readImage } from '../face/image';
 import { FacePipeline } from '../face/pipeline';
 import { type PhotoOptions, pipelineOptions } from './options';
-import { EXIT, startProgress, tell, tellError } from './output';
+import { startProgress, tell, tellError } from './output';
 
 /** A photo that could not be done, and the sentence that says why. */
 export interface Failure {
@@ -53,8 +53,7 @@ function startReading(file: string): Promise<RawImage> {
   return photo;
 }
 
-/** Where a face is needed, a photo without one is an error: the exit code becomes 2. */
+/** That a photo shows nobody is an answer, and no error; the exit code stays as it is. */
 export function tellNoFace(file: string) {
   tell(`${file} shows no face that can be found`);
-  process.exitCode = EXIT.error;
 }

@@ -20,6 +20,9 @@ export async function verify(files: [string, string], options: VerifyOptions, si
     ...detectOptions(options, signal),
     ...(threshold === undefined ? {} : { threshold }),
   });
+  for (const [index, count] of result.counts.entries())
+    if (count > 1) tell(`${files[index]} shows ${count} faces; the most prominent is taken`);
+  process.exitCode = result.same ? EXIT.fine : EXIT.different;
   const label = `${result.same ? 'same' : 'different'}, ${percent(result.probability)}`;
   for (const [index, photo] of [a, b].entries())
     await annotated?.write(photo, files[index], [result.faces[index]], () => label);
@@ -29,13 +32,6 @@ export async function verify(files: [string, string], options: VerifyOptions, si
     printWritten(annotated?.written);
     printDevice(pipeline.device);
   }
-  for (const [index, photo] of [a, b].entries()) {
-    const { length } = await pipeline.detect(photo, detectOptions(options, signal));
-    const [x, y] = result.faces[index].box;
-    if (length > 1)
-      tell(`${files[index]} shows ${length} faces; the most prominent is taken, at ${x.toFixed(0)}, ${y.toFixed(0)}`);
-  }
-  process.exitCode = result.same ? EXIT.fine : EXIT.different;
 }
 
 export const percent = (probability: number) => `${(100 * probability).toFixed(1)} %`;

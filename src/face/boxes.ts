@@ -16,20 +16,27 @@ export function intersectionOverUnion(a: Box, b: Box): number {
   return intersection / (a[2] * a[3] + b[2] * b[3] - intersection);
 }
 
+/** Boxes that overlap a better one by more than this show the same face; those above AGREEMENT help to place it. */
+const SAME_FACE = 0.3;
+const AGREEMENT = 0.4;
+
 /**
  * Greedy non-maximum suppression with box voting (Gidaris and Komodakis 2015, section 4.2): the best box stands for
- * all that overlap it by more than `overlap`, and becomes their mean, weighted by score.
+ * all that show the same face, and becomes the mean, weighted by score, of those that agree with it.
  *
+ * @param vote false leaves the best box where it is: neighbours of one and the same look tell nothing new
  * @returns best first
  */
-export function mergeBoxes(candidates: readonly ScoredBox[], overlap: number): ScoredBox[] {
+export function mergeBoxes(candidates: readonly ScoredBox[], vote = true): ScoredBox[] {
   let rest = [...candidates].sort((a, b) => b.score - a.score);
   const merged: ScoredBox[] = [];
   while (rest.length > 0) {
     const best = rest[0];
-    const group = new Set(rest.filter(({ box }) => box === best.box || intersectionOverUnion(box, best.box) > overlap));
-    merged.push({ box: weightedMean([...group]), score: best.score });
-    rest = rest.filter((candidate) => !group.has(candidate));
+    const overlap = new Map(rest.map((one) => [one, one === best ? 1 : intersectionOverUnion(one.box, best.box)]));
+    const over = (least: number) => rest.filter((one) => (overlap.get(one) ?? 0) > least);
+    merged.push(vote ? { box: weightedMean(over(AGREEMENT)), score: best.score } : best);
+    const covered = new Set(over(SAME_FACE));
+    rest = rest.filter((one) => !covered.has(one));
   }
   return merged;
 }

@@ -36,7 +36,8 @@ export async function readImage(source: ImageSource): Promise<RawImage> {
       `${name} is of type ${type.toUpperCase()}, which cannot be read here; save it as JPEG or PNG first`,
     );
   checkSize(width, height, name);
-  return { ...onWhite(await decode(file, type, name)), name };
+  const picture = await decode(file, type, name);
+  return { ...(type === 'jpg' ? picture : onWhite(picture)), name }; // a JPEG has nothing transparent
 }
 
 /** The bytes of a PNG file. */

@@ -38,26 +38,26 @@ export class LandmarkFinder {
   prepare = (): Promise<void> => this.#network.prepare(SIDE);
 
   /**
-   * @param boxes of faces, in pixels of the photo
-   * @returns for each box 68 points in pixels of the photo, the mean of what the network sees in the square around
-   *          the box and in its mirror image
+   * Each face is looked at as it is and in the mirror, and each point is the mean of the two: on labelled faces that
+   * takes a fifth off the median error. More looks, shifted, larger or turned, took off nothing further.
+   *
+   * @param boxes of faces from forehead to chin and ear to ear, in pixels of the photo
+   * @returns for each box 68 points in pixels of the photo
    */
-  async find(photo: RawImage, boxes: readonly Box[]): Promise<Point[][]> {
-    const crops = boxes.flatMap((box) => {
-      const crop = squareAround(box);
-      return [crop, mirrored(crop, SIDE)];
-    });
-    const outputs = await this.#network.run(crops.length, SIDE, (k) => warpPhoto(this.#backend, photo, crops[k], SIDE));
+  async find(photo: RawImage, boxes: readonly Box[], signal?: AbortSignal): Promise<Point[][]> {
+    const crops = boxes.map(squareAround).flatMap((crop) => [crop, mirrored(crop, SIDE)]);
+    const warp = (k: number) => warpPhoto(this.#backend, photo, crops[k], SIDE);
+    const outputs = await this.#network.run(crops.length, SIDE, warp, signal);
     const seen = outputs.map(([numbers], k) =>
       MIRROR_TWIN.map((_, point) =>
         apply(crops[k], [numbers[2 * point] * SIDE - 0.5, numbers[2 * point + 1] * SIDE - 0.5]),
       ),
     );
-    return boxes.map((_, k) =>
+    return boxes.map((_, face) =>
       MIRROR_TWIN.map((twin, point): Point => {
-        const [x, y] = seen[2 * k][point];
-        const [mx, my] = seen[2 * k + 1][twin];
-        return [(x + mx) / 2, (y + my) / 2];
+        const [x, y] = seen[2 * face][point];
+        const [mirrorX, mirrorY] = seen[2 * face + 1][twin];
+        return [(x + mirrorX) / 2, (y + mirrorY) / 2];
       }),
     );
   }
@@ -65,10 +65,14 @@ export class LandmarkFinder {
   dispose = (): Promise<void> => this.#network.dispose();
 }
 
-/** From a pixel of the network's input to the photo: the smallest square around the box. */
+/**
+ * From a pixel of the network's input to the photo. The network was trained on boxes of the tiny detector's kind, which
+ * are larger than ours and lie lower; how much was chosen on labelled faces.
+ */
 function squareAround([x, y, width, height]: Box): Affine {
-  const step = Math.max(width, height) / SIDE;
-  const left = x + width / 2 - (SIDE * step) / 2;
-  const top = y + height / 2 - (SIDE * step) / 2;
+  const side = Math.max(width / 0.7, height / 1.05);
+  const step = side / SIDE;
+  const left = x + width / 2 - side / 2;
+  const top = y + height / 2 + 0.09 * side - side / 2;
   return [step, 0, left + step / 2 - 0.5, 0, step, top + step / 2 - 0.5];
 }

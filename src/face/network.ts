@@ -29,12 +29,14 @@ export class Network {
   values = (name: string) => this.#pretrained.weights.values(name).values;
 
   /**
-   * @param images makes image k, [1, side, side, 3], RGB 0 to 255; made inside a scope that frees it
+   * @param image makes image k, [1, side, side, 3], RGB 0 to 255; made inside a scope that frees it
+   * @param signal looked at between batches
    * @returns for each image, the numbers of each of the network's outputs
    */
-  async run(count: number, side: number, image: (k: number) => Tensor): Promise<Numbers[][]> {
+  async run(count: number, side: number, image: (k: number) => Tensor, signal?: AbortSignal): Promise<Numbers[][]> {
     const results: Numbers[][] = [];
     while (results.length < count) {
+      signal?.throwIfAborted();
       const batch = BATCHES.find((size) => size <= count - results.length) ?? 1;
       const plan = await this.#plan(batch, side);
       // Filling, running and asking for the outputs happen in one go: another caller may use the plan once we wait.

@@ -13,7 +13,7 @@ import { toImage, warpPhoto } from './warp';
 export interface PipelineOptions extends OpenDeviceOptions {
   /** Where to compute; 'auto' (the default) takes a real GPU, else WebAssembly. */
   device?: Device;
-  /** 'tiny' (the default) is fast, 'ssd' finds more and takes about ten times as long. */
+  /** 'tiny' (the default) is fast, 'ssd' finds more and takes about four times as long. */
   detector?: DetectorName;
   /** 'full' (the default) or 'tiny', a quarter of the weights. */
   landmarks?: LandmarkName;
@@ -47,15 +47,17 @@ export interface EmbeddedFace extends AlignedFace, Embedding {}
 export interface Verification extends Comparison {
   /** The most prominent face of each photo. */
   faces: [EmbeddedFace, EmbeddedFace];
+  /** How many faces each photo shows. */
+  counts: [number, number];
   device: string;
 }
 
 /** What came of one photo of many: its faces, or the error that it met. */
-export interface PhotoResult {
+export interface PhotoResult<F extends Face = EmbeddedFace> {
   source: ImageSource;
   width?: number;
   height?: number;
-  faces?: EmbeddedFace[];
+  faces?: F[];
   error?: Error;
 }
 
@@ -74,15 +76,21 @@ export class FacePipeline {
   /** Where it computes, and why there. */
   readonly device: { name: Backend['name']; description: string; reason: string };
   readonly #backend: Backend;
-  readonly #options: PipelineOptions;
-  #detector: Promise<Detector> | undefined;
-  #landmarkFinder: Promise<LandmarkFinder> | undefined;
-  #embedder: Promise<Embedder> | undefined;
+  readonly #flip: boolean;
+  readonly #inWork = new Set<Promise<unknown>>();
+  #closed = false;
+  readonly #detector: Lazy<Detector>;
+  readonly #landmarkFinder: Lazy<LandmarkFinder>;
+  readonly #embedder: Lazy<Embedder>;
 
   private constructor(backend: Backend, reason: string, options: PipelineOptions) {
-    this.#backend = backend;
-    this.#options = options;
+    const { detector = 'tiny', landmarks = 'full', flip = true, weights } = options;
     this.device = { name: backend.name, description: backend.description, reason };
+    this.#backend = backend;
+    this.#flip = flip;
+    this.#detector = new Lazy(() => Detector.open(backend, detector, weights));
+    this.#landmarkFinder = new Lazy(() => LandmarkFinder.open(backend, landmarks, weights));
+    this.#embedder = new Lazy(() => Embedder.open(backend, weights));
   }
 
   /** @throws Error that says why when the device asked for is not to be had */
@@ -98,13 +106,15 @@ export class FacePipeline {
 
   /** Reads the weights and compiles every network, so that the first photo is as fast as the next. */
   async prepare(): Promise<void> {
-    const parts = await Promise.all([this.#getDetector(), this.#getLandmarkFinder(), this.#getEmbedder()]);
-    await Promise.all(parts.map((part) => part.prepare()));
+    return this.#working(async () => {
+      const parts = await Promise.all([this.#detector.get(), this.#landmarkFinder.get(), this.#embedder.get()]);
+      await Promise.all(parts.map((part) => part.prepare()));
+    });
   }
 
   /** All faces of a photo with their landmarks, the surest first. None is no error. @throws ImageError */
   async detect(source: ImageSource, options: DetectOptions = {}): Promise<Face[]> {
-    return this.#find(await readImage(source), options);
+    return this.#working(async () => this.#find(await readImage(source), options));
   }
 
   /**
@@ -115,14 +125,16 @@ export class FacePipeline {
     source: ImageSource,
     options: DetectOptions & { template?: keyof typeof TEMPLATES } = {},
   ): Promise<AlignedFace[]> {
-    const photo = await readImage(source);
-    const faces = await this.#find(photo, options);
-    return this.#align(photo, faces, TEMPLATES[options.template ?? 'dlib']);
+    return this.#working(async () => {
+      const photo = await readImage(source);
+      const faces = await this.#find(photo, options);
+      return this.#align(photo, faces, TEMPLATES[options.template ?? 'dlib']);
+    });
   }
 
   /** The faces of a photo, aligned by dlib's template, each with its 128-d embedding. */
   async embed(source: ImageSource, options: EmbedOptions = {}): Promise<EmbeddedFace[]> {
-    return this.#embed(await readImage(source), options);
+    return this.#working(async () => this.#embed(await readImage(source), options));
   }
 
   /** The embedding of a chip that is already aligned to dlib's template. @throws ImageError unless it is 150x150 */
@@ -131,9 +143,11 @@ export class FacePipeline {
     const { side } = DLIB_TEMPLATE;
     if (chip.width !== side || chip.height !== side)
       throw new ImageError(`${nameOf(source)} is ${chip.width}x${chip.height}; an aligned chip is ${side}x${side}`);
-    const embedder = await this.#getEmbedder();
-    const [embedding] = await embedder.embed(chip, [[1, 0, 0, 0, 1, 0]], this.#flip);
-    return embedding;
+    return this.#working(async () => {
+      const embedder = await this.#embedder.get();
+      const [embedding] = await embedder.embed(chip, [[1, 0, 0, 0, 1, 0]], this.#flip);
+      return embedding;
+    });
   }
 
   /**
@@ -148,47 +162,65 @@ export class FacePipeline {
     b: ImageSource,
     options: DetectOptions & { threshold?: number } = {},
   ): Promise<Verification> {
-    // The networks are read and compiled while the first photo is decoded, and the second is while the first is looked at.
-    this.prepare().catch(() => {}); // reported by whichever step needs what failed
-    const photos = [readImage(a), readImage(b)];
-    photos[1].catch(() => {}); // reported when it is awaited below
-    const faces: EmbeddedFace[] = [];
-    for (const [k, source] of [a, b].entries()) {
-      const photo = await photos[k];
-      const [face] = await this.#embed(photo, { ...options, onlyMostProminent: true });
-      if (!face) throw new ImageError(noFaceIn(photo, source));
-      faces.push(face);
-    }
-    const [first, second] = faces;
+    const [first, second] = await this.#working(() => this.#lookAtBoth(a, b, options));
     const comparison = compareEmbeddings(
-      first.embedding,
-      second.embedding,
+      first.face.embedding,
+      second.face.embedding,
       CALIBRATION[this.#flip ? 'flip' : 'plain'],
       options.threshold,
     );
-    return { ...comparison, faces: [first, second], device: this.device.name };
+    return {
+      ...comparison,
+      faces: [first.face, second.face],
+      counts: [first.count, second.count],
+      device: this.device.name,
+    };
+  }
+
+  /** Detects the faces of many photos; see `embedAll`. */
+  detectAll(
+    sources: Iterable<ImageSource> | AsyncIterable<ImageSource>,
+    options: DetectOptions = {},
+  ): AsyncGenerator<PhotoResult<Face>> {
+    return this.#each(sources, (photo) => this.#find(photo, options), options.signal);
   }
 
   /**
-   * Embeds the faces of many photos; the next is decoded while one is looked at. A photo that cannot be read is
-   * a result with an `error`, and the others are still done.
+   * Embeds the faces of many photos, in their order; the next are decoded while one is looked at. A photo that cannot
+   * be read is a result with an `error`, and the others are still done.
    */
-  async *embedAll(
+  embedAll(
     sources: Iterable<ImageSource> | AsyncIterable<ImageSource>,
     options: EmbedOptions = {},
-  ): AsyncGenerator<PhotoResult> {
+  ): AsyncGenerator<PhotoResult<EmbeddedFace>> {
+    return this.#each(sources, (photo) => this.#embed(photo, options), options.signal);
+  }
+
+  /** Waits for what is in work and frees the networks and the device. What is asked for afterwards is refused. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    while (this.#inWork.size > 0) await Promise.allSettled(this.#inWork);
+    for (const part of [this.#detector, this.#landmarkFinder, this.#embedder]) await (await part.now())?.dispose();
+    await this.#backend.close();
+  }
+
+  async *#each<F extends Face>(
+    sources: Iterable<ImageSource> | AsyncIterable<ImageSource>,
+    look: (photo: RawImage) => Promise<F[]>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<PhotoResult<F>> {
     const reading: { source: ImageSource; photo: Promise<RawImage> }[] = [];
-    const finish = async ({ source, photo }: (typeof reading)[number]): Promise<PhotoResult> => {
+    const finish = async ({ source, photo }: (typeof reading)[number]): Promise<PhotoResult<F>> => {
       try {
         const { width, height } = await photo;
-        return { source, width, height, faces: await this.#embed(await photo, options) };
+        return { source, width, height, faces: await this.#working(async () => look(await photo)) };
       } catch (error) {
-        if (options.signal?.aborted) throw error;
+        if (signal?.aborted) throw error;
         return { source, error: error instanceof Error ? error : new Error(String(error)) };
       }
     };
     for await (const source of sources) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const photo = readImage(source);
       photo.catch(() => {}); // reported in its turn
       reading.push({ source, photo });
@@ -198,26 +230,45 @@ export class FacePipeline {
     for (const last of reading) yield await finish(last);
   }
 
-  /** Waits for what is in work and frees the networks and the device. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const part of [this.#detector, this.#landmarkFinder, this.#embedder]) await (await part)?.dispose();
-    await this.#backend.close();
-  }
-
-  get #flip(): boolean {
-    return this.#options.flip ?? true;
+  /** Keeps count of what is in work, so that closing can wait for it. */
+  async #working<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new Error('the pipeline is closed; open another with FacePipeline.open()');
+    const promise = work();
+    this.#inWork.add(promise);
+    try {
+      return await promise;
+    } finally {
+      this.#inWork.delete(promise);
+    }
   }
 
   async #find(photo: RawImage, options: DetectOptions): Promise<Face[]> {
-    const detector = await this.#getDetector();
+    const detector = await this.#detector.get();
     const boxes = await detector.detect(photo, options);
     options.signal?.throwIfAborted();
-    const finder = await this.#getLandmarkFinder();
+    const finder = await this.#landmarkFinder.get();
     const landmarks = await finder.find(
       photo,
       boxes.map(({ box }) => box),
+      options.signal,
     );
     return boxes.map((found, k) => ({ ...found, landmarks: landmarks[k] }));
+  }
+
+  async #lookAtBoth(a: ImageSource, b: ImageSource, options: DetectOptions) {
+    // The networks are read and compiled while the first photo is decoded, and the second is while the first is looked at.
+    this.prepare().catch(() => {}); // reported by whichever step needs what failed
+    const photos = [readImage(a), readImage(b)];
+    photos[1].catch(() => {}); // reported when it is awaited below
+    const looked: { face: EmbeddedFace; count: number }[] = [];
+    for (const [k, source] of [a, b].entries()) {
+      const photo = await photos[k];
+      const faces = await this.#find(photo, options);
+      const [face] = await this.#embedFaces(photo, mostProminent(photo, faces), options);
+      if (!face) throw new ImageError(noFaceIn(photo, source));
+      looked.push({ face, count: faces.length });
+    }
+    return looked;
   }
 
   async #align<F extends Face>(
@@ -241,31 +292,33 @@ export class FacePipeline {
 
   async #embedFaces(photo: RawImage, faces: readonly Face[], { signal }: DetectOptions): Promise<EmbeddedFace[]> {
     signal?.throwIfAborted();
-    const embedder = await this.#getEmbedder();
+    const embedder = await this.#embedder.get();
     const transforms = faces.map(({ landmarks }) => chipTransform(landmarks, embedder.template));
     const embeddings = await embedder.embed(photo, transforms, this.#flip);
     const aligned = await this.#align(photo, faces, embedder.template);
     return aligned.map((face, k) => ({ ...face, ...embeddings[k] }));
   }
+}
 
-  #getDetector(): Promise<Detector> {
-    this.#detector ??= Detector.open(this.#backend, this.#options.detector ?? 'tiny', this.#options.weights);
-    return this.#detector;
+/** Opens something when it is first needed; where that failed, it is tried again the next time. */
+class Lazy<T> {
+  #opened: Promise<T> | undefined;
+  readonly #open: () => Promise<T>;
+
+  constructor(open: () => Promise<T>) {
+    this.#open = open;
   }
 
-  #getLandmarkFinder(): Promise<LandmarkFinder> {
-    this.#landmarkFinder ??= LandmarkFinder.open(
-      this.#backend,
-      this.#options.landmarks ?? 'full',
-      this.#options.weights,
-    );
-    return this.#landmarkFinder;
+  get(): Promise<T> {
+    this.#opened ??= this.#open().catch((error) => {
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
   }
 
-  #getEmbedder(): Promise<Embedder> {
-    this.#embedder ??= Embedder.open(this.#backend, this.#options.weights);
-    return this.#embedder;
-  }
+  /** What is open, if anything. */
+  now = async (): Promise<T | undefined> => this.#opened?.catch(() => undefined);
 }
 
 /** The face that a photo is of: the one that is largest after its distance from the middle is taken off. None of none. */
@@ -277,4 +330,4 @@ function mostProminent(photo: RawImage, faces: readonly Face[]): Face[] {
 
 const noFaceIn = (photo: RawImage, source: ImageSource): string =>
   `${nameOf(source)} shows no face that can be found (${photo.width}x${photo.height} pixels); ` +
-  'a face should be turned to the camera and at least about 30 pixels wide';
+  'turn the face to the camera, or look closer for a small one (smallFaces, on the command line --small-faces)';

@@ -87,6 +87,9 @@ export async function compile(backend: Backend, forward: Forward, inputShape: Sh
     const outputSlots = traced.outputs.map(({ slot }) => slot);
     if (new Set([traced.input, ...outputSlots]).size <= outputSlots.length)
       throw new Error('compile: a network gave its input, or one tensor twice, as output');
+    const made = new Set(tracing.calls.map((call) => call.outputs.output));
+    if (!outputSlots.every((slot) => made.has(slot)))
+      throw new Error('compile: a network gave one of its parameters as output');
     const calls = await fuse(backend, { calls: tracing.calls, input: traced.input, outputs: outputSlots }, allocate);
 
     const written = new Set(calls.map((call) => call.outputs.output));
@@ -159,13 +162,15 @@ function placeByLiveness(
   }
 }
 
+const isMany = (slots: Slot | readonly Slot[]): slots is readonly Slot[] => Array.isArray(slots);
+
 /** The same call on other slots. */
 function rebind(call: KernelCall, place: (slot: Slot) => Slot): KernelCall {
   const rebindAll = (slots: object) =>
     Object.fromEntries(
       Object.entries<Slot | readonly Slot[] | undefined>({ ...slots }).map(([role, slot]) => [
         role,
-        Array.isArray(slot) ? slot.map(place) : slot && 'length' in slot ? place(slot) : undefined,
+        slot && (isMany(slot) ? slot.map(place) : place(slot)),
       ]),
     );
   return Object.assign({}, call, {

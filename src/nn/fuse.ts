@@ -18,6 +18,13 @@ const isWeighted = (call: KernelCall): call is WeightedCall =>
 const hasActivation = (call: KernelCall): call is WeightedCall | KernelCall<'add' | 'scaleShift'> =>
   isWeighted(call) || call.kernel === 'add' || call.kernel === 'scaleShift';
 
+const outputChannels = (call: WeightedCall): number =>
+  call.kernel === 'conv2d'
+    ? call.attributes.outChannels
+    : call.kernel === 'matmul'
+      ? call.attributes.columns
+      : call.attributes.channels;
+
 const residualOf = (call: KernelCall) => (call.kernel === 'conv2d' ? call.inputs.residual : undefined);
 
 /**
@@ -105,7 +112,7 @@ export async function fuse(
     if (!isConstant(weights)) return false;
     if (before.inputs.bias && !isConstant(before.inputs.bias)) return false;
 
-    if (weights.length % scale.length !== 0) return false;
+    if (scale.length !== outputChannels(before)) return false; // a reshape stands between
     const oldBias = before.inputs.bias && (await valuesOf(before.inputs.bias));
     if (before.kernel === 'matmul') before.inputs.right = scaled(weights, scale);
     else before.inputs.filter = scaled(weights, scale);
@@ -124,7 +131,7 @@ export async function fuse(
     ]) {
       const place = mergeable(branch);
       const before = fused[place];
-      if (before?.kernel !== 'conv2d' || before.inputs.residual || branch === residual) continue;
+      if (before?.kernel !== 'conv2d' || before.inputs.residual) continue;
       // The convolution moves to where the sum was: the other operand is ready there.
       fused.splice(place, 1);
       before.inputs.residual = residual;

@@ -1,10 +1,21 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { decodeInThread, encodeInThread } from './image-thread';
 import type { Platform } from './platform';
+
+function hasVulkanLoader(): boolean {
+  const triplet = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+  const folders = [
+    ...(process.env.LD_LIBRARY_PATH ?? '').split(':').filter((folder) => folder !== ''),
+    ...[`/usr/lib/${triplet}`, `/lib/${triplet}`, '/usr/lib64', '/usr/lib', '/lib64', '/usr/local/lib'],
+  ];
+  return folders.some((folder) => existsSync(join(folder, 'libvulkan.so.1')));
+}
 
 export const platform: Platform = {
   name: 'node',
@@ -23,6 +34,8 @@ export const platform: Platform = {
   },
 
   async gpu() {
+    // Dawn writes to stderr by itself where it finds no Vulkan loader, so it is not asked there.
+    if (process.platform === 'linux' && !hasVulkanLoader()) return { reason: 'there is no Vulkan (libvulkan.so.1)' };
     try {
       const { create, globals } = await import('webgpu');
       for (const [name, value] of Object.entries(globals))

@@ -32,7 +32,7 @@ export async function openDevice(device: Device = 'auto', options: OpenDeviceOpt
     return { backend: await webgpu(options, false), reason: 'a GPU was found' };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    return { backend: await wasm(options), reason: `no GPU: ${why}` };
+    return { backend: await wasm(options), reason: `no GPU: ${why.replace(/^webgpu: /, '')}` };
   }
 }
 

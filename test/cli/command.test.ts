@@ -84,8 +84,14 @@ test('what is typed wrongly is refused in a sentence', async () => {
     [/missing required argument 'other-photo'/, ['verify', 'a.jpg']],
     [/too many arguments/, ['verify', 'a.jpg', 'b.jpg', 'c.jpg']],
     [/'gpu' is invalid.*auto, webgpu, wasm, reference/, ['detect', 'a.jpg', '--device', 'gpu']],
-    [/number from 0 to 1/, ['detect', 'a.jpg', '--min-score', 'high']],
+    [/number from 0 to 1/, ['detect', 'a.jpg', '--minimum-score', 'high']],
     [/whole number from 1/, ['detect', 'a.jpg', '--threads', '1.5']],
+    [/whole number from 1/, ['detect', 'a.jpg', '--threads', '0']],
+    [/'huge' is invalid.*tiny, ssd/, ['detect', 'a.jpg', '--detector', 'huge']],
+    [/'' is invalid.*number from 0 to 1/, ['detect', 'a.jpg', '--minimum-score', '']],
+    [/'-1' is invalid.*number from 0 to 2/, ['verify', 'a.jpg', 'b.jpg', '--threshold', '-1']],
+    [/'vgg' is invalid.*dlib, arcface/, ['align', 'a.jpg', '--out', folder, '--template', 'vgg']],
+    [/--out is empty/, ['detect', 'a.jpg', '--out', '']],
     [/--out <path>' not specified/, ['align', 'a.jpg']],
     [/name a folder/, ['detect', 'a.jpg', 'b.jpg', '--out', path('both.png')]],
     [/name a folder/, ['align', 'a.jpg', '--out', path('chips.png')]],
@@ -172,7 +178,6 @@ test('verify says same with 0 and different with 1', async () => {
   );
   assert.is(different.code, 1, different.stderr);
   assert.not(documentOf<{ same: boolean }>(different).same);
-  assert.match(different.stderr, /^likeness: .*sample1\.jpg shows \d faces; the most prominent is taken/);
   assert.match(table.stdout, /yes[^\n]*0\.000/);
   assert.equal((await readdir(path('verified'))).sort(), ['sample2-faces-2.png', 'sample2-faces.png']);
 });

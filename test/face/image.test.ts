@@ -6,6 +6,7 @@ import { Jimp } from 'jimp';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodePng, ImageError, type ImageSource, type RawImage, readImage } from '../../src/face/image';
+import { runInBrowser } from '../helpers/browser';
 import { animatedGif, flatJpeg, handmadePng, webpHeader, withOrientation } from '../helpers/image-files';
 
 const test = suite('reading images');
@@ -222,6 +223,27 @@ test('many pictures at once', async () => {
     images.map((image) => image?.width),
     [24, 1, undefined, 24],
   );
+});
+
+test('a browser reads the same: upright, on white, refused with a sentence', async () => {
+  const upright = await Promise.all(
+    STORED.map(async ([orientation, , stored]) => withOrientation(await jpegOf(stored), orientation)),
+  );
+  const clear = handmadePng(2, 1, 8, 6, [[255, 0, 0, 0, 0, 0, 255, 255]]);
+  const refused: [Uint8Array, RegExp][] = [
+    [upright[0].subarray(0, 200), /the picture given as a blob is damaged or cut short/],
+    [Uint8Array.from(Buffer.from('Not a photo, but long enough.')), /is not a picture/],
+    [handmadePng(30000, 30000, 8, 2, []), /30000x30000/],
+  ];
+  const files = [...upright, clear, ...refused.map(([file]) => file)].map((file) => [...file]);
+  const results = await runInBrowser<typeof import('../pages/images')>('test/pages/images.ts', {
+    argument: { files },
+  });
+  if (!results) return;
+  const images = results.map((result) => ({ ...result, data: Uint8Array.from(result.data) }));
+  for (const [index, [orientation]] of STORED.entries()) assertLevels(images[index], LEVELS, `${orientation}`);
+  assert.equal(results[8].data, [255, 255, 255, 255, 0, 0, 255, 255]);
+  for (const [index, [, sentence]] of refused.entries()) assert.match(results[9 + index].refusal ?? '', sentence);
 });
 
 test.run();

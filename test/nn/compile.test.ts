@@ -73,6 +73,43 @@ const IMAGES: Shape = [2, 6, 5, 4];
 
 const NETWORKS: Network[] = [
   {
+    title: 'a scale and shift of other channels, after a reshape, stays by itself',
+    inputShape: [1, 2, 2, 4],
+    make(weights) {
+      const [filter, factor, shift] = [weights.normal(3, 3, 4, 4), weights.normal(16), weights.normal(16)];
+      return (x) => [scaleShift(conv2d(x, filter).reshape(1, 16), factor, shift)];
+    },
+    plan: ['conv2d', 'scaleShift'],
+  },
+  {
+    title: 'a norm of fewer channels, after a reshape, stays by itself',
+    inputShape: [1, 2, 2, 4],
+    make(weights) {
+      const [filter, statistics] = [weights.normal(3, 3, 4, 4), weights.statistics(2)];
+      return (x) => [batchNorm(conv2d(x, filter).reshape(1, 8, 2), statistics)];
+    },
+    plan: ['conv2d', 'scaleShift'],
+  },
+  {
+    title: 'a matrix added over the last two axes stays by itself',
+    inputShape: [1, 2, 2, 3],
+    make(weights) {
+      const [filter, matrix] = [weights.normal(3, 3, 3, 3), weights.normal(2, 3)];
+      return (x) => [add(conv2d(x, filter), matrix)];
+    },
+    plan: ['conv2d', 'add'],
+  },
+  {
+    title: 'a product with a single number stays by itself',
+    inputShape: [1, 2, 2, 4],
+    make(weights) {
+      const [filter, number] = [weights.normal(3, 3, 4, 4), weights.normal()];
+      return (x) => [multiply(conv2d(x, filter), number)];
+    },
+    plan: ['conv2d', 'multiply'],
+  },
+
+  {
     title: 'convolution, batch norm, ReLU',
     inputShape: IMAGES,
     make(weights) {

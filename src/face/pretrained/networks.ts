@@ -28,7 +28,7 @@ export interface PretrainedNetwork {
   weights: Parameters;
 }
 
-/** Reads a pretrained network's weights and puts them on a backend. */
+/** Reads a pretrained network's weights; each reaches the backend when a forward pass first asks for it. */
 export async function openPretrained(
   backend: Backend,
   name: PretrainedName,

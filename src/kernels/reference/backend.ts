@@ -107,6 +107,8 @@ export function openReference(): Backend {
     },
     write: (slot, values, offset = 0) => at(slot).set(values, offset),
     copy(from, to, { length, fromOffset = 0, toOffset = 0 }) {
+      if (fromOffset + length > from.length)
+        throw new RangeError(`reference: copied ${length} numbers from ${fromOffset} of a slot of ${from.length}`);
       at(to).set(at(from).subarray(fromOffset, fromOffset + length), toOffset);
     },
     read: async (slot) => at(slot).slice(),

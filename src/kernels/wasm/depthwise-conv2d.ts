@@ -1,17 +1,17 @@
 import type { Activation, KernelCall } from '../kernel';
 import { emitActivation } from './activate';
 import { f32x4, i32, v128 } from './assembler';
-import type { Code, Job, Planning } from './job';
-import { windowCode, windowJob } from './windows';
+import type { Job, Planning } from './job';
+import { type WindowKernel, windowJob } from './windows';
 
 export const depthwiseConv2d = (
   { inputs, outputs, attributes }: KernelCall<'depthwiseConv2d'>,
-  { address }: Planning,
+  { address, fused }: Planning,
 ): Job[] => {
   const operands = inputs.bias ? [inputs.filter, inputs.bias] : [inputs.filter];
   return [
     windowJob(
-      depthwiseCode(attributes.activation, inputs.bias !== undefined),
+      depthwise(attributes.activation, inputs.bias !== undefined, fused),
       attributes,
       address(inputs.input),
       address(outputs.output),
@@ -20,12 +20,14 @@ export const depthwiseConv2d = (
   ];
 };
 
-const depthwiseCode = (activation: Activation, hasBias: boolean): Code =>
-  windowCode({
-    key: `depthwiseConv2d ${activation.slope} ${activation.ceiling} ${hasBias ? 'bias' : ''}`,
-    operands: hasBias ? 2 : 1,
-    start: (_, [, bias], channel, shift) => (hasBias ? v128.load(i32.add(bias, channel), shift) : f32x4.const(0)),
-    visit: (_, [filter], weight, shift, result, value) =>
-      f32x4.add(result, f32x4.mul(value, v128.load(i32.add(filter, weight), shift))),
-    finish: (f, result) => emitActivation(f, result, activation),
-  });
+const depthwise = (activation: Activation, hasBias: boolean, fused: boolean): WindowKernel => ({
+  key: `depthwiseConv2d ${activation.slope} ${activation.ceiling} ${hasBias ? 'bias' : ''}`,
+  operands: hasBias ? 2 : 1,
+  start: ([, bias], channel) => (hasBias ? v128.load(i32.add(bias, channel)) : f32x4.const(0)),
+  weight: ([filter], at, shift) => v128.load(i32.add(filter, at), shift),
+  visit(result, value, weight) {
+    if (!weight) return result;
+    return fused ? f32x4.relaxedMultiplyAdd(value, weight, result) : f32x4.add(result, f32x4.mul(value, weight));
+  },
+  finish: (f, result) => emitActivation(f, result, activation),
+});

@@ -9,15 +9,19 @@ const LN2_LOW = -2.1219444005469057e-4;
 const LOWEST = -87.3;
 const HIGHEST = 88.3;
 
+/** A number this large has no bits for fractions: adding it rounds, and leaves the whole number in the lowest bits. */
+const ROUNDING = 1.5 * 2 ** 23;
+
 /** exp(x) = 2^n * exp(r) with n = x / ln(2) rounded and r what is left; 2^n is made of its bits. */
 export const emitExp = (f: FunctionBuilder, value: V128): V128 => {
   const x = f.let(f32x4.pmin(f32x4.pmax(value, f32x4.const(LOWEST)), f32x4.const(HIGHEST)));
-  const n = f.let(f32x4.nearest(f32x4.mul(x, f32x4.const(Math.LOG2E))));
+  const rounded = f.let(f32x4.add(f32x4.mul(x, f32x4.const(Math.LOG2E)), f32x4.const(ROUNDING)));
+  const n = f.let(f32x4.sub(rounded, f32x4.const(ROUNDING)));
   const high = f32x4.sub(x, f32x4.mul(n, f32x4.const(LN2_HIGH)));
   const r = f.let(f32x4.sub(high, f32x4.mul(n, f32x4.const(LN2_LOW))));
   const [first, ...others] = COEFFICIENTS.map(f32x4.const);
   const polynomial = others.reduce((sum, coefficient) => f32x4.add(f32x4.mul(sum, r), coefficient), first);
   const fraction = f32x4.add(f32x4.add(f32x4.mul(polynomial, f32x4.mul(r, r)), r), f32x4.const(1));
-  const power = i32x4.shl(i32x4.add(i32x4.fromF32x4(n), i32x4.splat(127)), 23);
+  const power = i32x4.shl(i32x4.add(rounded, i32x4.splat(127)), 23);
   return f32x4.mul(fraction, power);
 };

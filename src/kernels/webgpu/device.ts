@@ -33,7 +33,7 @@ export async function openDevice(supplied: GPUDevice | undefined, allowSoftware:
   const { gpu, reason } = await platform.gpu();
   if (!gpu) throw new Error(`webgpu: ${reason}`);
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) throw new Error('webgpu: no adapter, which means no graphics card with a driver that WebGPU can use');
+  if (!adapter) throw new Error('webgpu: there is no graphics card with a driver that WebGPU can use');
   if (isSoftwareAdapter(adapter.info) && !allowSoftware)
     throw new Error(`webgpu: the only adapter computes on the CPU (${describe(adapter.info)})`);
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
