@@ -18,8 +18,10 @@ fn thread_number(thread: Thread) -> u32 {
   return workgroup_number(thread) * WORKGROUP + thread.local;
 }
 
+// What is not a number stays so, which min() and max() do not promise.
 fn activate(z: f32, slope: f32, ceiling: f32) -> f32 {
-  return min(ceiling, select(slope * z, z, z > 0.0));
+  let y = select(slope * z, z, z > 0.0);
+  return select(y, ceiling, y > ceiling);
 }
 
 // Where a number lies in an image [batch, height, width, channels].

@@ -69,11 +69,11 @@ function foldedConvolution(tf: TensorFlow, weights: Weights): Convolution {
     const { values: shift } = find(weights, `${layer}/scale/biases`);
     folded.set(layer, {
       filter: tf.tensor(
-        filters.map((weight, i) => weight * scale[i % scale.length]),
+        Float32Array.from(filters, (weight, i) => weight * scale[i % scale.length]),
         shape,
       ),
       bias: tf.tensor(
-        bias.map((value, o) => value * scale[o] + shift[o]),
+        Float32Array.from(bias, (value, o) => value * scale[o] + shift[o]),
         [bias.length],
       ),
     });
@@ -82,7 +82,7 @@ function foldedConvolution(tf: TensorFlow, weights: Weights): Convolution {
     tf.fused.conv2d({ x, ...find(folded, layer), strides, pad: paddingOf(strides), activation });
 }
 
-const upload = (tf: TensorFlow, { values, shape }: NamedValues) => tf.tensor(values, shape);
+const upload = (tf: TensorFlow, { values, shape }: NamedValues) => tf.tensor(Float32Array.from(values), shape);
 
 function find<T>(named: ReadonlyMap<string, T>, name: string): T {
   const found = named.get(name);

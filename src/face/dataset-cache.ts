@@ -16,7 +16,7 @@ export async function readCached(path: string, size: number): Promise<{ face: Ui
   } catch {
     return undefined; // absent or unreadable: it is made again
   }
-  const face = bytes.subarray(HASH_LENGTH);
+  const face = Uint8Array.from(bytes.subarray(HASH_LENGTH));
   const isWhole = hashOf(face).equals(bytes.subarray(0, HASH_LENGTH)) && (face.length === 0 || face.length === size);
   if (!isWhole) return undefined;
   return { face: face.length === 0 ? undefined : face };

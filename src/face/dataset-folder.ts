@@ -6,7 +6,7 @@ import { type Dataset, DatasetError, type Example } from './dataset';
 import { readCached, writeCached } from './dataset-cache';
 import { readImage } from './image';
 import { FacePipeline, type PipelineOptions } from './pipeline';
-import { type PixelShape, resize } from './pixels';
+import { type PixelShape, resize, toBytes } from './pixels';
 
 /*
  * A folder of folders, one person each, becomes a data set (Node only). All files are decoded, and their faces found
@@ -93,7 +93,7 @@ class FaceReader {
   }
 
   /** The pixels of a face, nothing where there is no face, or the error that was met. Opening a device may throw. */
-  async read(file: string): Promise<Float32Array | Error | undefined> {
+  async read(file: string): Promise<Uint8Array | Error | undefined> {
     const { cacheFolder, height, width, channels } = this.#options;
     let bytes: Uint8Array;
     try {
@@ -103,7 +103,7 @@ class FaceReader {
     }
     const place = cacheFolder && join(cacheFolder, `${this.#key(bytes)}.face`);
     const cached = place ? await readCached(place, height * width * channels) : undefined;
-    if (cached) return cached.face && toPixels(cached.face);
+    if (cached) return cached.face;
 
     await this.#open();
     this.decoded++;
@@ -115,7 +115,7 @@ class FaceReader {
       return error instanceof Error ? error : new Error(String(error));
     }
     if (place) await writeCached(place, face);
-    return face && toPixels(face);
+    return face;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,7 +137,6 @@ class FaceReader {
     return this.#pipeline;
   }
 
-  /** As bytes, so that the first run trains on exactly what later ones read from the cache. */
   async #face(bytes: Uint8Array, file: string): Promise<Uint8Array | undefined> {
     const { template = 'arcface', signal } = this.#options;
     const image = { ...(await readImage(new File([Uint8Array.from(bytes)], file))), name: file };
@@ -149,9 +148,6 @@ class FaceReader {
     return largest && toBytes(resize(largest.chip, this.#options));
   }
 }
-
-const toBytes = (pixels: Float32Array) => Uint8Array.from(pixels, (value) => Math.round(255 * value));
-const toPixels = (bytes: Uint8Array) => Float32Array.from(bytes, (value) => value / 255);
 
 interface PersonFiles {
   name: string;

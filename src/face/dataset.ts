@@ -1,11 +1,12 @@
-import { type Random, type RandomState, random, randomFromState } from '../tensor/random';
+import { shuffled } from '../nn/sampler';
+import { random } from '../tensor/random';
 import { ARCFACE_TEMPLATE } from './align';
-import { type PixelShape, resize } from './pixels';
+import { type PixelShape, resize, toBytes } from './pixels';
 import { syntheticPerson, syntheticPhoto } from './synthetic';
 
 export interface Example {
-  /** [height, width, channels], 0 to 1: not yet normalised. */
-  pixels: Float32Array;
+  /** [height, width, channels], a byte each: a quarter of the memory that numbers would take. */
+  pixels: Uint8Array;
   /** Whose: a place in the data set's `names`. */
   label: number;
   /** Where it came from, for the reader of a report. */
@@ -38,7 +39,7 @@ export function syntheticDataset(options: PixelShape & { people: number; imagesE
     names.push(`person ${label + 1}`);
     for (let k = 0; k < imagesEach; k++) {
       const { image } = syntheticPhoto(person, own.fork(), { height, width, channels, framing: ARCFACE_TEMPLATE });
-      const pixels = resize(image, { height, width, channels });
+      const pixels = toBytes(resize(image, { height, width, channels }));
       examples.push({ pixels, label, file: `person ${label + 1}, photo ${k + 1}` });
     }
   }
@@ -106,88 +107,6 @@ export function formatBalance({ people, images, min, median, max, withOneImage }
   return `${count(people, 'person', 'people')}, ${count(images, 'image', 'images')}, ${spread}${single}`;
 }
 
-/** Draws one batch after another. */
-export interface Sampler {
-  /** Places in the data set's `examples`. */
-  next(): number[];
-  /** From this, as plain JSON, the same kind of sampler goes on exactly. */
-  state(): SamplerState;
-}
-
-export interface SamplerState {
-  random: RandomState;
-  /** How many examples of the epoch were drawn. */
-  position: number;
-}
-
-/**
- * Every example once, in random order; then again in another. All batches are full: one at the end of an epoch goes
- * on into the next.
- */
-export function shuffledSampler(dataset: Dataset, batch: number, start: Random | SamplerState): Sampler {
-  const { examples } = dataset;
-  if (examples.length === 0) throw new DatasetError('there are no images to draw batches from');
-  const source = generator(start);
-  let position = 'position' in start ? start.position : 0;
-  let epoch = source.state();
-  let order = shuffled(examples.length, source);
-  return {
-    next: () =>
-      Array.from({ length: batch }, () => {
-        if (position === order.length) {
-          position = 0;
-          epoch = source.state();
-          order = shuffled(examples.length, source);
-        }
-        return order[position++];
-      }),
-    state: () => ({ random: epoch, position }),
-  };
-}
-
-/**
- * Batches of so many different people with so many images each, whoever has how many: for losses that compare images
- * with each other. Somebody who has fewer images is given some of them again.
- */
-export function balancedSampler(
-  dataset: Dataset,
-  people: number,
-  imagesEach: number,
-  start: Random | SamplerState,
-): Sampler {
-  const groups = byPerson(dataset).filter((group) => group.length > 0);
-  if (people > groups.length)
-    throw new DatasetError(`a batch of ${people} people cannot be drawn from ${groups.length}`);
-  const source = generator(start);
-  return {
-    next: () =>
-      shuffled(groups.length, source)
-        .slice(0, people)
-        .flatMap((person) => {
-          const group = groups[person];
-          const order = shuffled(group.length, source);
-          return Array.from({ length: imagesEach }, (_, k) => group[order[k % order.length]]);
-        }),
-    state: () => ({ random: source.state(), position: 0 }),
-  };
-}
-
-const generator = (start: Random | SamplerState): Random => ('next' in start ? start : randomFromState(start.random));
-
-/** One array for a tensor [batch, height, width, channels], and one of labels. */
-export function stack(
-  dataset: Dataset,
-  indices: readonly number[],
-  vary: (pixels: Float32Array) => Float32Array = (pixels) => pixels,
-): { pixels: Float32Array; labels: Int32Array } {
-  const size = dataset.height * dataset.width * dataset.channels;
-  const pixels = new Float32Array(indices.length * size);
-  indices.forEach((index, k) => {
-    pixels.set(vary(dataset.examples[index].pixels), k * size);
-  });
-  return { pixels, labels: Int32Array.from(indices, (index) => dataset.examples[index].label) };
-}
-
 /** For each person, the places of the images. */
 function byPerson({ names, examples }: Dataset): number[][] {
   const groups = names.map((): number[] => []);
@@ -195,14 +114,4 @@ function byPerson({ names, examples }: Dataset): number[][] {
     groups[label].push(index);
   });
   return groups;
-}
-
-/** 0 ... n - 1 in random order (Fisher and Yates). */
-function shuffled(n: number, source: Random): number[] {
-  const order = Array.from({ length: n }, (_, k) => k);
-  for (let k = n - 1; k > 0; k--) {
-    const other = source.below(k + 1);
-    [order[k], order[other]] = [order[other], order[k]];
-  }
-  return order;
 }

@@ -1,6 +1,6 @@
 import type { Backend } from '../kernels/backend';
 import { decodeModel } from '../nn/checkpoint';
-import { imagesTensor, standardized } from '../nn/evaluation';
+import { imagesTensor, type Pixels, stacked } from '../nn/evaluation';
 import { type MiniResNet, miniResNetFrom } from '../nn/mini-resnet';
 import { noGradient } from '../tensor/autograd';
 import { softmax } from '../tensor/ops/rows';
@@ -58,14 +58,11 @@ export class ClosedSet {
    * @param faces aligned faces, each of the shape `input`, of any brightness and contrast
    * @param count how many candidates to name
    */
-  async identify(faces: readonly Float32Array[], count = 5): Promise<Identification[]> {
+  async identify(faces: readonly Pixels[], count = 5): Promise<Identification[]> {
     if (faces.length === 0) return [];
     const probabilities = await noGradient(() => {
       using _ = scope();
-      const images = imagesTensor(
-        this.#network,
-        faces.map((pixels) => ({ pixels: standardized(pixels) })),
-      );
+      const images = imagesTensor(this.#network, stacked(faces));
       return softmax(this.#network.forward(images)).data();
     });
     const { names } = this;

@@ -10,8 +10,8 @@ import {
 /*
  * A model is one safetensors file. Its plain names are the network's weights and buffers, ready to be used (the moving
  * average, where there is one). While training is under way, what is needed to go on lies under `training/`: the
- * optimiser's memory, the order of the images in this epoch, the last step's weights where the plain ones are an
- * average; and in the metadata `training`, as JSON, the settings, the position and the state of the generator.
+ * optimiser's memory, and the last step's weights where the plain ones are an average; and in the metadata `training`,
+ * as JSON, the settings and the position. Seed and step decide everything that is drawn at random.
  */
 
 const PREFIX = 'training/';
@@ -108,9 +108,6 @@ function isPosition(value: unknown): value is TrainingPosition {
   return (
     isRecord(value) &&
     [value.step, value.lossSum, value.right].every(isNumber) &&
-    Array.isArray(value.random) &&
-    value.random.length === 4 &&
-    value.random.every(isNumber) &&
     Array.isArray(value.history) &&
     value.history.every(isEpochRecord)
   );

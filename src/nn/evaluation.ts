@@ -6,36 +6,48 @@ import { crossEntropy } from './loss';
 import type { MiniResNet } from './mini-resnet';
 
 export interface LabelledImage {
-  /** [height, width, channels], as the network's input. */
-  pixels: Float32Array;
+  /** [height, width, channels], as the network's input, of any brightness and contrast: bytes, or 0 to 1. */
+  pixels: Pixels;
+  /** Whose it is, counted from 0. */
   label: number;
 }
 
+export type Pixels = Float32Array | Uint8Array;
+
 /** An image with mean 0 and deviation 1: what networks are trained with, whatever the light was. */
-export function standardized(pixels: Float32Array): Float32Array {
+export function standardized(pixels: Pixels): Float32Array {
   let sum = 0;
   for (const value of pixels) sum += value;
   const mean = sum / pixels.length;
   let squares = 0;
   for (const value of pixels) squares += (value - mean) ** 2;
-  const deviation = Math.sqrt(squares / pixels.length);
-  return pixels.map((value) => (value - mean) / Math.max(deviation, 1e-6));
+  const deviation = Math.max(Math.sqrt(squares / pixels.length), 1e-6);
+  const result = new Float32Array(pixels.length);
+  for (let at = 0; at < pixels.length; at++) result[at] = (pixels[at] - mean) / deviation;
+  return result;
 }
 
-/** [batch, height, width, channels] @throws ShapeError for an image of another size */
-export function imagesTensor(network: MiniResNet, images: readonly { pixels: Float32Array }[]): Tensor {
+/** Images one after the other, each brought to mean 0 and deviation 1. */
+export function stacked(images: readonly Pixels[]): Float32Array {
+  const size = images[0]?.length ?? 0;
+  const values = new Float32Array(images.length * size);
+  for (const [index, pixels] of images.entries()) {
+    if (pixels.length !== size) throw new ShapeError(`images of ${size} and of ${pixels.length} numbers in one batch`);
+    values.set(standardized(pixels), index * size);
+  }
+  return values;
+}
+
+/** [batch, height, width, channels] @throws ShapeError for images of another size */
+export function imagesTensor(network: MiniResNet, values: Float32Array): Tensor {
   const { height, width, channels } = network.options.input;
   const size = height * width * channels;
-  const values = new Float32Array(images.length * size);
-  for (const [index, { pixels }] of images.entries()) {
-    if (pixels.length !== size)
-      throw new ShapeError(
-        `an image of ${pixels.length} numbers is not ${height} x ${width} x ${channels}, which the network takes`,
-      );
-    values.set(pixels, index * size);
-  }
+  if (values.length === 0 || values.length % size !== 0)
+    throw new ShapeError(
+      `${values.length} numbers are no whole images of ${height} x ${width} x ${channels}, which the network takes`,
+    );
   const [parameter] = network.parameters().values();
-  return Tensor.from(parameter.backend, values, [images.length, height, width, channels]);
+  return Tensor.from(parameter.backend, values, [values.length / size, height, width, channels]);
 }
 
 /** How many rows have their largest logit at the label. */
@@ -63,8 +75,7 @@ export async function evaluate(
     const labels = batch.map(({ label }) => label);
     const reading = noGradient(() => {
       using _ = scope();
-      const inputs = batch.map(({ pixels }) => ({ pixels: standardized(pixels) }));
-      const logits = network.forward(imagesTensor(network, inputs));
+      const logits = network.forward(imagesTensor(network, stacked(batch.map(({ pixels }) => pixels))));
       return Promise.all([crossEntropy(logits, labels).data(), logits.data()]);
     });
     const [[loss], logits] = await reading;

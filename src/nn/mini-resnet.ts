@@ -27,6 +27,8 @@ export interface MiniResNetOptions {
   classes: number;
   /** 'linear' for plain softmax; 'cosine' (unit vectors, scaled angles) for the margins of ArcFace and CosFace. */
   classifier: 'linear' | 'cosine';
+  /** The length that a cosine classifier gives to its logits: 64 for ten thousand people, 16 for a hundred. */
+  scale: number;
 }
 
 const DEFAULT: Omit<MiniResNetOptions, 'classes'> = {
@@ -39,6 +41,7 @@ const DEFAULT: Omit<MiniResNetOptions, 'classes'> = {
   embedding: 128,
   dropout: 0,
   classifier: 'linear',
+  scale: 16,
 };
 
 export const MINI_RESNET_PRESETS = {
@@ -109,7 +112,7 @@ export class MiniResNet extends Module {
       'classifier',
       all.classifier === 'linear'
         ? new Linear(birth, embedding, classes)
-        : new CosineClassifier(birth, embedding, classes),
+        : new CosineClassifier(birth, embedding, classes, { scale: all.scale }),
     );
   }
 
@@ -187,6 +190,7 @@ function isOptions(value: unknown): value is MiniResNetOptions {
     ['article', 'post-activation', 'pre-activation'].includes(String(options.form)) &&
     ['linear', 'cosine'].includes(String(options.classifier)) &&
     typeof options.plain === 'boolean' &&
-    typeof options.dropout === 'number'
+    typeof options.dropout === 'number' &&
+    typeof options.scale === 'number'
   );
 }

@@ -127,7 +127,7 @@ export abstract class Module {
 /** Reads named tensors together. */
 export async function readTensors(tensors: Iterable<[string, Tensor]>): Promise<Map<string, NamedValues>> {
   const reads = Array.from(tensors, async ([name, tensor]): Promise<[string, NamedValues]> => {
-    return [name, { shape: tensor.shape, values: Float32Array.from(await tensor.data()) }];
+    return [name, { shape: tensor.shape, values: await tensor.data() }];
   });
   return new Map(await Promise.all(reads));
 }

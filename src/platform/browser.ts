@@ -9,6 +9,12 @@ export const platform: Platform = {
     const worker = new Worker(url);
     worker.postMessage(message);
     return {
+      ask: (question) =>
+        new Promise((resolve, reject) => {
+          worker.onmessage = ({ data }) => resolve(data);
+          worker.onerror = ({ message: why }) => reject(new Error(why));
+          worker.postMessage(question);
+        }),
       onError: (listener) => worker.addEventListener('error', (event) => listener(new Error(event.message))),
       terminate: () => {
         worker.terminate();

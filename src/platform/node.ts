@@ -22,12 +22,34 @@ export const platform: Platform = {
   hardwareThreads: availableParallelism(),
 
   startWorker(source, message) {
-    // Gives the worker the browser's way of receiving messages, so that one source serves both.
-    const prelude = `require('node:worker_threads').parentPort.on('message', (data) => onmessage({ data }));`;
+    // Gives the worker the browser's way of receiving and posting messages, so that one source serves both.
+    const prelude =
+      `const { parentPort } = require('node:worker_threads');` +
+      `parentPort.on('message', (data) => onmessage({ data }));` +
+      'globalThis.postMessage = (message, { transfer } = {}) => parentPort.postMessage(message, transfer);';
     const worker = new Worker(`${prelude}\n${source}`, { eval: true });
     worker.unref();
     worker.postMessage(message);
     return {
+      ask: (question) =>
+        new Promise((resolve, reject) => {
+          const settle = () => {
+            worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+            worker.unref();
+          };
+          const onMessage = (answer: unknown) => {
+            settle();
+            resolve(answer);
+          };
+          const onError = (error: Error) => {
+            settle();
+            reject(error);
+          };
+          const onExit = () => onError(new Error('the worker was stopped'));
+          worker.on('message', onMessage).on('error', onError).on('exit', onExit);
+          worker.ref(); // the process waits for the answer
+          worker.postMessage(question);
+        }),
       onError: (listener) => worker.on('error', listener),
       terminate: () => void worker.terminate(),
     };

@@ -32,6 +32,8 @@ export interface RawImage {
 }
 
 export interface PlatformWorker {
+  /** Hands it another message and waits for what it posts back; one at a time. Rejects when the worker fails. */
+  ask(message: unknown): Promise<unknown>;
   onError(listener: (error: Error) => void): void;
   terminate(): void;
 }

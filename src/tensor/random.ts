@@ -30,6 +30,25 @@ export function random(seed: number): Random {
   return randomFromState([word(), word(), word(), word()]);
 }
 
+/**
+ * A stream of its own for each place, given by whole numbers: `stream(seed, epoch)`, `stream(seed, step, image)`. Whoever
+ * knows the place has its numbers, without having drawn those before.
+ */
+export function stream(seed: number, ...place: readonly number[]): Random {
+  const [a, b, c, d] = [0, 1, 2, 3].map((word) =>
+    place.reduce((hash, part) => mix(hash ^ mix(part)), mix(seed + word)),
+  );
+  return randomFromState([a, b, c, d]);
+}
+
+/** splitmix32's step: neighbouring numbers come out far apart. */
+function mix(value: number): number {
+  let z = (value + 0x9e3779b9) >>> 0;
+  z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+  z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+  return (z ^ (z >>> 15)) >>> 0;
+}
+
 export function randomFromState([a0, b0, c0, d0]: RandomState): Random {
   let [a, b, c, d] = [a0, b0, c0, d0];
   const rotate = (x: number, k: number) => (x << k) | (x >>> (32 - k));

@@ -3,7 +3,8 @@ import { formatShape, type Shape, sizeOf } from './shape';
 /** Values on the host, as files hold them. */
 export interface NamedValues {
   shape: Shape;
-  values: Float32Array;
+  /** float64 comes from the backend `reference` and from files of it, float32 from all others. */
+  values: Float32Array | Float64Array;
 }
 
 export interface Safetensors {
@@ -26,7 +27,7 @@ const BYTES_OF = new Map([
 ]);
 
 /**
- * Reads a safetensors file (huggingface/safetensors, format of 2022): F32, F64, F16 and BF16, the last three
+ * Reads a safetensors file (huggingface/safetensors, format of 2022): F32, F64, F16 and BF16, the last two
  * converted to float32.
  *
  * @param name for errors: the file
@@ -63,7 +64,7 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
     const width = BYTES_OF.get(dtype) ?? fail(`tensor ${key} has type ${dtype}; F32, F64, F16 and BF16 can be read`);
     if (to - from !== size * width) fail(`tensor ${key} ${formatShape(shape)} does not fill its ${to - from} bytes`);
     if (start + to > bytes.length) fail(`is cut short: tensor ${key} ends at byte ${start + to} of ${bytes.length}`);
-    tensors.set(key, { shape, values: toFloat32(view, start + from, size, dtype) });
+    tensors.set(key, { shape, values: readNumbers(view, start + from, size, dtype) });
     ranges.push(offsets);
   }
   let end = 0;
@@ -75,7 +76,7 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
   return { tensors, metadata };
 }
 
-/** Writes float32 tensors; names are sorted, so that the same tensors always give the same bytes. */
+/** Writes float32 and float64 tensors as they are; names are sorted, so that the same tensors always give the same bytes. */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, NamedValues>,
   metadata: Record<string, string> = {},
@@ -88,8 +89,9 @@ export function writeSafetensors(
     if (values.length !== sizeOf(shape))
       throw new Error(`safetensors: tensor ${name} ${formatShape(shape)} has ${values.length} values`);
     if (name === '__metadata__') throw new Error('safetensors: no tensor can be called __metadata__');
-    header.push([name, { dtype: 'F32', shape, data_offsets: [offset, offset + 4 * values.length] }]);
-    offset += 4 * values.length;
+    const dtype = values instanceof Float64Array ? 'F64' : 'F32';
+    header.push([name, { dtype, shape, data_offsets: [offset, offset + values.byteLength] }]);
+    offset += values.byteLength;
   }
   const encoded = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const headerLength = Math.ceil(encoded.length / 8) * 8; // padded with spaces, so that the numbers are aligned
@@ -98,11 +100,13 @@ export function writeSafetensors(
   view.setBigUint64(0, BigInt(headerLength), true);
   bytes.set(encoded, 8);
   let at = 8 + headerLength;
-  for (const name of names)
-    for (const value of lookup(tensors, name).values) {
-      view.setFloat32(at, value, true);
-      at += 4;
-    }
+  for (const name of names) {
+    const { values } = lookup(tensors, name);
+    const width = values.BYTES_PER_ELEMENT;
+    for (let i = 0; i < values.length; i++, at += width)
+      if (width === 8) view.setFloat64(at, values[i], true);
+      else view.setFloat32(at, values[i], true);
+  }
   return bytes;
 }
 
@@ -112,8 +116,8 @@ function lookup(tensors: ReadonlyMap<string, NamedValues>, name: string): NamedV
   return found;
 }
 
-function toFloat32(view: DataView, start: number, size: number, dtype: string): Float32Array {
-  const values = new Float32Array(size);
+function readNumbers(view: DataView, start: number, size: number, dtype: string): NamedValues['values'] {
+  const values = dtype === 'F64' ? new Float64Array(size) : new Float32Array(size);
   const read: (i: number) => number =
     dtype === 'F32'
       ? (i) => view.getFloat32(start + 4 * i, true)

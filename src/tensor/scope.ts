@@ -15,6 +15,8 @@ export interface Disposable {
 export interface Scope {
   /** Hands a tensor to the scope outside this one (or to nobody, who must then dispose of it). */
   keep<T extends Disposable>(tensor: T): T;
+  /** Closes the scope and leaves its tensors alive, until what is returned is disposed of: across an `await`, say. */
+  detach(): Disposable;
   [Symbol.dispose](): void;
 }
 
@@ -29,6 +31,17 @@ class OpenScope implements Scope {
   keep<T extends Disposable>(tensor: T): T {
     if (this.members.delete(tensor)) this.#outer?.members.add(tensor);
     return tensor;
+  }
+
+  detach(): Disposable {
+    const members = [...this.members];
+    this.members.clear();
+    this[Symbol.dispose]();
+    return {
+      dispose: () => {
+        for (const tensor of members.splice(0)) tensor.dispose();
+      },
+    };
   }
 
   [Symbol.dispose](): void {

@@ -104,10 +104,18 @@ test('a file written by the Python library: F64, F32, F16, a tensor without numb
   const expected: Record<string, NamedValues> = {
     'conv1/filter': { shape: [2, 2], values: new Float32Array([1.5, -2, 0.25, 3e-5]) },
     half: { shape: [5], values: new Float32Array([1, -2.5, 65504, 2 ** -24, Number.POSITIVE_INFINITY]) },
-    double: { shape: [2, 1], values: new Float32Array([0.1, Number.POSITIVE_INFINITY]) }, // 1e300 is beyond float32
+    double: { shape: [2, 1], values: new Float64Array([0.1, 1e300]) },
     nothing: { shape: [0, 3], values: new Float32Array(0) },
   };
   assert.equal(Object.fromEntries(tensors), expected);
+});
+
+test('float64 is kept to the last bit, beside float32', () => {
+  const tensors = new Map<string, NamedValues>([
+    ['double', { shape: [3], values: new Float64Array([0.1, Math.PI, -1e300]) }],
+    ['single', { shape: [1, 2], values: new Float32Array([0.1, -3]) }],
+  ]);
+  assert.equal(readSafetensors(writeSafetensors(tensors)).tensors, tensors);
 });
 
 test('BF16 is the upper half of a float32', () => {

@@ -1,0 +1,52 @@
+import { platform } from '#platform';
+import type { LabelledImage } from '../nn/evaluation';
+import type { TrainingData } from '../nn/trainer';
+import type { AugmentOptions } from './augment';
+import source from './augment-worker.ts?worker';
+import type { AugmentedImages, BatchRequest } from './augmented-batch';
+import type { Example } from './dataset';
+import type { PixelShape } from './pixels';
+
+/** Images for a trainer, which a thread varies while the step before is computed. */
+export class TrainingImages implements TrainingData {
+  readonly labels: readonly number[];
+  readonly test: readonly LabelledImage[];
+  readonly #worker: ReturnType<typeof platform.startWorker>;
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param options.seed decides, with the number of the step, how images are varied */
+  constructor(
+    train: readonly Example[],
+    test: readonly LabelledImage[],
+    options: { shape: PixelShape; augment: AugmentOptions; seed: number },
+  ) {
+    const { shape, augment, seed } = options;
+    const size = shape.height * shape.width * shape.channels;
+    const bytes = new Uint8Array(shared(train.length * size));
+    for (const [index, { pixels }] of train.entries()) bytes.set(pixels, index * size);
+    this.labels = train.map(({ label }) => label);
+    this.test = test;
+    const images: AugmentedImages = { bytes, shape, options: augment, seed };
+    this.#worker = platform.startWorker(source, images);
+  }
+
+  /** One request at a time: the trainer asks for the next batch as soon as it has one. */
+  batch(indices: readonly number[], step: number): Promise<Float32Array> {
+    const request: BatchRequest = { indices, step };
+    const batch = this.#last.then(async () => {
+      const answer = await this.#worker.ask(request);
+      if (answer instanceof Float32Array) return answer;
+      throw new Error('training images: the thread answers with something that is no batch');
+    });
+    this.#last = batch.catch(() => undefined);
+    return batch;
+  }
+
+  [Symbol.dispose](): void {
+    this.#worker.terminate();
+  }
+}
+
+/** Memory that the thread sees as well, or where a page may not have that, memory that is copied to it. */
+const shared = (length: number): SharedArrayBuffer | ArrayBuffer =>
+  typeof SharedArrayBuffer === 'undefined' ? new ArrayBuffer(length) : new SharedArrayBuffer(length);
