@@ -1,13 +1,13 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ARCFACE_TEMPLATE } from '../../src/face/align';
 import { encodePng } from '../../src/face/image';
 import { syntheticPerson, syntheticPhoto } from '../../src/face/synthetic';
 import { random } from '../../src/tensor/random';
-import { readSafetensors } from '../../src/tensor/safetensors';
+import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors';
 import { likeness } from '../helpers/command';
 
 const test = suite('training from the command line');
@@ -53,8 +53,12 @@ interface Report {
   step: number;
   steps: number;
   people: number;
+  images: { train: number; test: number };
   accuracy: number;
   history: unknown[];
+  report: string;
+  chart: string;
+  mistakes: { files: string[] }[];
 }
 
 test('trains, reports, and the model names the people of other photos', async () => {
@@ -70,7 +74,14 @@ test('trains, reports, and the model names the people of other photos', async ()
   assert.equal(JSON.parse(metadata.names), PEOPLE);
   assert.is(metadata.architecture, 'mini-resnet');
   assert.is(metadata.training, undefined);
-  assert.match(await readFile(path('model.svg'), 'utf8'), /^<svg [\s\S]+<\/svg>\n$/);
+  assert.is(report.report, path('model.html'));
+  assert.is(report.chart, path('model.svg'));
+  assert.match(await readFile(report.chart, 'utf8'), /^<svg [\s\S]+<\/svg>\n$/);
+  const page = await readFile(report.report, 'utf8');
+  assert.ok(page.includes(`likeness train ${path('people')} --aligned`));
+  // What the file answers is what was reported of the network in memory.
+  const wrong = report.mistakes.reduce((sum, { files }) => sum + files.length, 0);
+  assert.is(wrong, Math.round((1 - report.accuracy) * report.images.test));
   assert.equal(
     (await readdir(folder)).filter((name) => name.startsWith('.')),
     [],
@@ -93,56 +104,192 @@ test('trains, reports, and the model names the people of other photos', async ()
   }
 });
 
+/** Resolves when a file is there. */
+async function appeared(name: string) {
+  for (let tries = 0; tries < 1000; tries++) {
+    if ((await readdir(folder)).includes(name)) return;
+    await new Promise((done) => setTimeout(done, 20));
+  }
+  throw new Error(`${name} has not come`);
+}
+
+const LONG = ['--epochs', '20', '--save-every', '2'];
+const tensorsOf = async (name: string) => readSafetensors(await readFile(path(name))).tensors;
+
+/** The model of a training that nobody disturbed. */
+let undisturbed: ReturnType<typeof tensorsOf> | undefined;
+function trainUndisturbed() {
+  undisturbed ??= (async () => {
+    const whole = await likeness(training('whole.safetensors', '--epochs', '20', '--no-progress'));
+    assert.is(whole.code, 0, whole.stderr);
+    assert.is(whole.stderr, '');
+    return tensorsOf('whole.safetensors');
+  })();
+  return undisturbed;
+}
+
 test('Ctrl-C saves and says how to go on, and going on gives the very model of an undisturbed run', async () => {
-  const whole = await likeness(training('whole.safetensors', '--epochs', '30', '--no-progress'));
-  assert.is(whole.code, 0, whole.stderr);
-  const part = training('part.safetensors', '--epochs', '30', '--save-every', '2');
+  const part = training('part.safetensors', ...LONG);
   const stopped = await likeness(part, async (process) => {
-    for (let tries = 0; tries < 200; tries++) {
-      await new Promise((done) => setTimeout(done, 20));
-      if ((await readdir(folder)).includes('part.safetensors')) break;
-    }
+    await appeared('part.safetensors');
     process.interrupt();
   });
   assert.is(stopped.code, 130, stopped.stderr);
   assert.match(
     stopped.stderr,
-    /stopped after step \d+ of 60, saved to .*part\.safetensors; go on with: likeness train .* --resume\n$/,
+    /stopped after step \d+ of 40, saved to .*part\.safetensors; go on with: likeness train .* --resume\n$/,
   );
   const resumed = await likeness([...part, '--resume']);
   assert.is(resumed.code, 0, resumed.stderr);
-  const [expected, got] = await Promise.all(
-    ['whole', 'part'].map(async (name) => readSafetensors(await readFile(path(`${name}.safetensors`))).tensors),
-  );
-  assert.equal(got, expected);
+  assert.equal(await tensorsOf('part.safetensors'), await trainUndisturbed());
   const again = await likeness([...part, '--resume']);
   assert.is(again.code, 2);
   assert.match(again.stderr, /^likeness: .*is trained to its end; there is nothing to go on with\n$/);
 });
 
-test('what cannot be trained or used is refused in one sentence', async () => {
-  await writeFile(path('cut.safetensors'), new Uint8Array(5));
-  await mkdir(path('alone', 'Ada'), { recursive: true });
-  await writeFile(path('alone', 'Ada', '1.png'), await readFile(path('people', 'Ada', '1.png')));
+test('kill -9 leaves the last checkpoint whole, and going on from it gives the very model of an undisturbed run', async () => {
+  const part = training('killed.safetensors', ...LONG);
+  const killed = await likeness(part, async (process) => {
+    await appeared('killed.safetensors');
+    process.kill();
+  });
+  assert.is(killed.code, null);
+  const { metadata } = readSafetensors(await readFile(path('killed.safetensors')));
+  const { position } = JSON.parse(metadata.training);
+  assert.ok(position.step >= 2 && position.step < 40 && position.step % 2 === 0);
+  await copyFile(path('killed.safetensors'), path('checkpoint.safetensors'));
+  // Not even --aligned need be said again, nor whom to train on: the file knows.
+  const resumed = await likeness(['train', path('people'), '--out', path('killed.safetensors'), '--resume', ...WASM]);
+  assert.is(resumed.code, 0, resumed.stderr);
+  assert.equal(await tensorsOf('killed.safetensors'), await trainUndisturbed());
+  // The curves are those of the whole training.
+  const [own, whole] = await Promise.all(['killed.svg', 'whole.svg'].map(async (name) => readFile(path(name), 'utf8')));
+  assert.is(own, whole);
+});
+
+/** The picture of a person, copied; or whatever else is said to be one. */
+async function makePeople(name: string, files: Record<string, Uint8Array>) {
+  for (const [file, bytes] of Object.entries(files)) {
+    await mkdir(dirname(path(name, file)), { recursive: true });
+    await writeFile(path(name, file), bytes);
+  }
+}
+
+test('files that cannot be read are told one by one, and the others are used', async () => {
+  const [ada, ben] = await Promise.all(['Ada', 'Ben'].map((name) => readFile(path('people', name, '1.png'))));
+  await makePeople('mixed', {
+    'Ada/1.png': ada,
+    'Ada/2.png': ada,
+    'Ada/3.png': ada.subarray(0, 300),
+    'Ben/1.png': ben,
+    'Ben/2.jpg': new TextEncoder().encode('no picture'),
+    'Ben/4.png': ben,
+    'Ben/notes.txt': new TextEncoder().encode('not looked at'),
+  });
+  const out = path('mixed.safetensors');
+  const { code, stdout, stderr } = await likeness([
+    'train',
+    path('mixed'),
+    '--aligned',
+    '--out',
+    out,
+    '--epochs',
+    '1',
+    '--json',
+    ...WASM,
+  ]);
+  assert.is(code, 0, stderr);
+  assert.equal(JSON.parse(stdout).images, { train: 2, test: 2 });
+  const lines = stderr.trimEnd().split('\n');
+  assert.is(lines.length, 2, stderr);
+  assert.match(lines[0], /^likeness: .*3\.png/);
+  assert.match(lines[1], /^likeness: .*2\.jpg/);
+});
+
+test('what cannot be trained or used is refused in one sentence, and nothing is written', async () => {
+  const picture = await readFile(path('people', 'Ada', '1.png'));
+  const checkpoint = await readFile(path('checkpoint.safetensors'));
+  const { tensors, metadata } = readSafetensors(checkpoint);
+  const noise = random(3);
+  const pixels = Uint8Array.from({ length: 4 * 96 * 96 }, () => noise.below(256));
+  const wall = await encodePng({ width: 96, height: 96, data: pixels });
+  await makePeople('alone', { 'Ada/1.png': picture, 'Ada/2.png': picture });
+  await makePeople('once', { 'Ada/1.png': picture, 'Ben/1.png': picture });
+  await makePeople('walls', { 'Ada/1.png': wall, 'Ada/2.png': wall, 'Ben/1.png': wall });
+  await makePeople('broken', {
+    'Ada/1.png': picture.subarray(0, 9),
+    'Ada/2.png': picture.subarray(0, 9),
+    'Ben/1.png': picture.subarray(0, 9),
+  });
+  await makePeople('others', { 'Ada/1.png': picture, 'Ada/2.png': picture, 'Zoe/1.png': picture });
+  await makePeople('fewer', {
+    'Ada/1.png': picture,
+    'Ada/2.png': picture,
+    'Ben/1.png': picture,
+    'Cleo/1.png': picture,
+  });
+  await makePeople('models', {
+    'checkpoint.safetensors': checkpoint,
+    'cut.safetensors': checkpoint.subarray(0, checkpoint.length / 2),
+    'stump.safetensors': checkpoint.subarray(0, 5),
+    'text.safetensors': new TextEncoder().encode('a text, and no model'),
+    'other.safetensors': writeSafetensors(tensors, { ...metadata, architecture: 'resnet50' }),
+    'foreign.safetensors': writeSafetensors(tensors, { architecture: 'resnet50' }),
+    'folder/file': picture,
+    'page.html/file': picture,
+  });
+  const out = (name: string) => ['--out', path('models', name)];
+  const fresh = [...out('new.safetensors'), '--aligned'];
+  const going = (name: string, people = 'people') => ['train', path(people), '--resume', ...out(name)];
   const cases: [string[], RegExp][] = [
-    [['identify', path('people', 'Ada', '1.png'), '--model', path('cut.safetensors')], /too short to be a safetensors/],
+    [['train', path('alone'), ...fresh], /of one person only; at least two are needed/],
+    [['train', path('once'), ...fresh], /only one of each; at least two are needed/],
+    [['train', path('broken'), ...fresh], /none of the 3 images in .* could be used/],
+    [['train', path('walls'), ...out('new.safetensors')], /none of the 3 images in .* shows no face that can be found/],
+    [['train', path('nowhere'), ...fresh], /nowhere does not exist/],
+    [['train', path('people', 'Ada'), ...fresh], /holds images but no folders/],
+    [['train', path('people'), ...fresh, '--train-first', '6'], /no image is left to test on/],
+    [['train', path('people')], /--out/],
+    [['train', path('people'), '--out', path('no', 'where', 'x')], /there is no such folder/],
+    [['train', path('people'), ...out('folder')], /folder cannot be written: there is a folder of that name/],
+    [
+      ['train', path('people'), ...out('page.safetensors')],
+      /page\.html cannot be written: there is a folder of that name/,
+    ],
+    [['train', path('people'), ...out('model.svg')], /names a picture or a page; name the file of the model/],
+    [['train', path('people'), '--out', ''], /--out is empty/],
+    [going('none.safetensors'), /does not exist; likeness train makes a model/],
+    [going('folder'), /there is a folder of that name/],
+    [going('stump.safetensors'), /too short to be a safetensors file/],
+    [going('cut.safetensors'), /is cut short: tensor/],
+    [going('text.safetensors'), /is no safetensors file/],
+    [going('other.safetensors'), /is no mini-resnet, but resnet50/],
+    [going('foreign.safetensors'), /was not written by likeness train; it cannot be gone on with/],
+    [going('checkpoint.safetensors', 'others'), /was trained on other people than those of .*others/],
+    [going('checkpoint.safetensors', 'fewer'), /./],
+    [['identify', path('people', 'Ada', '1.png'), '--model', path('models', 'cut.safetensors')], /is cut short/],
     [
       ['identify', path('people', 'Ada', '1.png'), '--model', path('none')],
       /none does not exist; likeness train makes/,
     ],
-    [['train', path('alone'), '--out', path('x.safetensors')], /only/],
-    [['train', path('people'), '--out', path('no', 'where', 'x')], /there is no such folder/],
-    [['train', path('people'), '--resume', '--out', path('cut.safetensors')], /too short/],
-    [['train', path('people')], /--out/],
   ];
+  const before = await readdir(path('models'));
   for (const [args, sentence] of cases) {
     const { code, stdout, stderr } = await likeness([...args, ...WASM]);
-    assert.is(code, 2, stderr);
-    assert.is(stdout, '');
-    assert.match(stderr, /^likeness: [^\n]+\n$/);
-    assert.match(stderr, sentence);
+    const said = `${args.join(' ')}\n${stderr}`;
+    assert.is(code, 2, said);
+    assert.is(stdout, '', said);
+    assert.match(stderr, /^likeness: [^\n]+\n$/, said);
+    assert.match(stderr, sentence, said);
   }
-  assert.not(await readdir(folder).then((names) => names.includes('x.safetensors')));
+  assert.equal(await readdir(path('models')), before);
+  assert.equal(await readFile(path('models', 'checkpoint.safetensors')), checkpoint);
+});
+
+test('the help has examples', async () => {
+  const { code, stdout } = await likeness(['train', '--help']);
+  assert.is(code, 0);
+  assert.match(stdout, /Examples:\n {2}likeness train people --out model\.safetensors/);
 });
 
 test.run();

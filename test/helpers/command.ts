@@ -31,7 +31,7 @@ export interface Finished {
 /** Runs `likeness` with some arguments to its end; `during` may interfere with the process. */
 export async function likeness(
   args: readonly string[],
-  during: (process: { interrupt(): void }) => Promise<void> = async () => {},
+  during: (process: { interrupt(): void; kill(): void }) => Promise<void> = async () => {},
 ): Promise<Finished> {
   await buildOnce();
   const child = spawn(process.execPath, [`${OUTPUT}/cli.js`, ...args], {
@@ -46,6 +46,6 @@ export async function likeness(
     output.stderr += text;
   });
   const closed = new Promise<number | null>((done) => child.on('close', done));
-  await during({ interrupt: () => child.kill('SIGINT') });
+  await during({ interrupt: () => child.kill('SIGINT'), kill: () => child.kill('SIGKILL') });
   return { code: await closed, ...output };
 }

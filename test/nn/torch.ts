@@ -15,6 +15,8 @@ export interface Summary {
 
 /** What make-torch.py writes of a network that is trained for five steps. */
 export interface TorchTraining {
+  /** What the images are drawn from. */
+  images: number;
   labels: number[];
   rate: number;
   smoothing: number;
