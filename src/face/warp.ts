@@ -1,5 +1,6 @@
 import type { Backend } from '../kernels/backend';
 import { affineWarp } from '../tensor/ops/resample';
+import { scope } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
 import { type Affine, apply, type Point } from './align';
 import type { RawImage } from './image';
@@ -40,6 +41,16 @@ export function warpPhoto(backend: Backend, photo: RawImage, toPhoto: Affine, si
   const toRegion = [a, b, c - left - shift, d, e, f - top - shift].map((entry) => entry / block);
   const region = Tensor.from(backend, values, [1, height, width, 3]);
   return affineWarp(region, Tensor.from(backend, toRegion, [1, 6]), side, side);
+}
+
+/** The square that warpPhoto() samples, as an image, rounded to bytes. */
+export async function cutChip(backend: Backend, photo: RawImage, toPhoto: Affine, side: number): Promise<RawImage> {
+  return toImage(await warpedNumbers(backend, photo, toPhoto, side), side);
+}
+
+function warpedNumbers(backend: Backend, photo: RawImage, toPhoto: Affine, side: number) {
+  using _ = scope();
+  return warpPhoto(backend, photo, toPhoto, side).data();
 }
 
 /** Means over block x block pixels of a part of a photo, as RGB; the last blocks may be smaller. */
