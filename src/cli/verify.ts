@@ -23,7 +23,8 @@ export async function verify(files: [string, string], options: VerifyOptions, si
   for (const [index, count] of result.counts.entries())
     if (count > 1) tell(`${files[index]} shows ${count} faces; the most prominent is taken`);
   process.exitCode = result.same ? EXIT.fine : EXIT.different;
-  const label = `${result.same ? 'same' : 'different'}, ${percent(result.probability)}`;
+  const answer = result.same ? 'same' : 'different';
+  const label = result.probability === undefined ? answer : `${answer}, ${percent(result.probability)}`;
   for (const [index, photo] of [a, b].entries())
     await annotated?.write(photo, files[index], [result.faces[index]], () => label);
   if (options.json) printJson({ ...result, faces: result.faces.map(({ chip: _, ...face }) => face) });
@@ -34,7 +35,9 @@ export async function verify(files: [string, string], options: VerifyOptions, si
   }
 }
 
-export const percent = (probability: number) => `${(100 * probability).toFixed(1)} %`;
+/** A dash for what is not known. */
+export const percent = (probability: number | undefined) =>
+  probability === undefined ? '-' : `${(100 * probability).toFixed(1)} %`;
 
 /** Yes in green, no in red. */
 export const yesOrNo = (same: boolean) => (same ? colours.green('yes') : colours.red('no'));

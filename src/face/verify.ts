@@ -16,13 +16,15 @@ export function euclideanDistance(a: ArrayLike<number>, b: ArrayLike<number>): n
   return Math.sqrt(squares);
 }
 
-/** Where a decision comes from: fitted by `bench/lfw.ts --view 1` on LFW's View 1, which no reported result uses. */
+/** Where a decision comes from: for the pretrained network see `CALIBRATION`, for others calibrate(). */
 export interface Calibration {
-  /** Largest distance at which two faces count as one person's: the one with the fewest errors. */
+  /** Largest distance at which two faces count as one person's. */
   threshold: number;
   /** probability = 1 / (1 + exp(slope * (distance - centre))), for a pair that is as likely one person as two. */
   slope: number;
   centre: number;
+  /** The share of the pairs of different people, of those that it was fitted on, that the threshold lets through. */
+  falseMatchRate?: number;
 }
 
 export const probabilityOf = (distance: number, { slope, centre }: Calibration): number =>
@@ -36,23 +38,35 @@ export interface Comparison {
   /** Cosine of their angle, -1 to 1; distance squared is 2 - 2 cosine. */
   cosine: number;
   threshold: number;
-  /** That the two are one person, for a pair that is beforehand as likely one person as two: 0 to 1. */
-  probability: number;
+  /**
+   * That the two are one person, for a pair that is beforehand as likely one person as two: 0 to 1. There is none for a
+   * model that is not calibrated.
+   */
+  probability?: number;
 }
 
-/** @param threshold the caller's own, in place of the calibrated one */
+/**
+ * @param calibration of the network that made the embeddings, where there is one
+ * @param threshold the caller's own, in place of the calibrated one
+ * @throws Error when there is neither
+ */
 export function compareEmbeddings(
   a: ArrayLike<number>,
   b: ArrayLike<number>,
-  calibration: Calibration,
-  threshold = calibration.threshold,
+  calibration: Calibration | undefined,
+  threshold = calibration?.threshold,
 ): Comparison {
+  if (threshold === undefined) throw new Error(NO_THRESHOLD);
   const distance = euclideanDistance(a, b);
   return {
     same: distance <= threshold,
     distance,
     cosine: cosineSimilarity(a, b),
     threshold,
-    probability: probabilityOf(distance, calibration),
+    ...(calibration && { probability: probabilityOf(distance, calibration) }),
   };
 }
+
+export const NO_THRESHOLD =
+  'the model does not say which distance counts as the same person, as it was never calibrated; choose one yourself ' +
+  '(threshold, on the command line --threshold)';
