@@ -6,7 +6,7 @@
  */
 import Table from 'cli-table3';
 import { type Affine, DLIB_TEMPLATE } from '../src/face/align';
-import { Embedder } from '../src/face/embed';
+import { PretrainedEmbedder } from '../src/face/embed';
 import type { RawImage } from '../src/face/image';
 import { Network } from '../src/face/network';
 import { warpPhoto } from '../src/face/warp';
@@ -31,7 +31,7 @@ const askew = ({ width }: RawImage, side: number): Affine => {
 };
 
 async function faceResnet(backend: Backend): Promise<Candidate> {
-  const embedder = await Embedder.open(backend);
+  const embedder = await PretrainedEmbedder.open(backend);
   return {
     title: 'face ResNet',
     embed: (photo) => embedder.embed(photo, [askew(photo, DLIB_TEMPLATE.side)], false),

@@ -11,5 +11,6 @@ export type { Box } from './face/boxes';
 export type { DetectOptions, DetectorName } from './face/detect';
 export { annotate, type Mark } from './face/draw';
 export { encodePng, ImageError, type ImageSource, type RawImage, readImage } from './face/image';
+export type { ModelSource } from './face/model';
 export * from './face/pipeline';
 export { cosineSimilarity, euclideanDistance } from './face/verify';

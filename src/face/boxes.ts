@@ -46,3 +46,13 @@ function weightedMean(group: readonly ScoredBox[]): Box {
   const mean = (k: number) => group.reduce((sum, { box, score }) => sum + box[k] * score, 0) / total;
   return [mean(0), mean(1), mean(2), mean(3)];
 }
+
+/** The face that a photo is of: the one that is largest after its distance from the middle is taken off. None of none. */
+export function mostProminent<F extends { box: Box }>(
+  photo: { width: number; height: number },
+  faces: readonly F[],
+): F[] {
+  const prominence = ({ box: [x, y, width, height] }: F) =>
+    width * height - (x + width / 2 - photo.width / 2) ** 2 - (y + height / 2 - photo.height / 2) ** 2;
+  return [...faces].sort((a, b) => prominence(b) - prominence(a)).slice(0, 1);
+}

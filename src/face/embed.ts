@@ -1,6 +1,7 @@
 import type { Backend } from '../kernels/backend';
-import { type Affine, DLIB_TEMPLATE, mirrored } from './align';
-import type { RawImage } from './image';
+import { type Affine, DLIB_TEMPLATE, mirrored, type Template } from './align';
+import type { Calibrations, EmbeddingMode } from './calibrate';
+import { ImageError, nameOf, type RawImage } from './image';
 import { Network } from './network';
 import type { Calibration } from './verify';
 import { warpPhoto } from './warp';
@@ -12,21 +13,48 @@ import { warpPhoto } from './warp';
  * are the logistic regression's; its centres, 0.4209 and 0.4322, are moved down to the thresholds, so that "the same"
  * always means a probability of a half or more.
  */
-export const CALIBRATION: Record<'flip' | 'plain', Calibration> = {
+export const CALIBRATION: Record<EmbeddingMode, Calibration> = {
   flip: { threshold: 0.412, slope: 73.5, centre: 0.412 },
   plain: { threshold: 0.424, slope: 70.63, centre: 0.424 },
 };
 
 export interface Embedding {
-  /** 128 numbers, of length 1: the dot product of two is the cosine of their angle. */
+  /** A face as numbers, of length 1: the dot product of two is the cosine of their angle. */
   embedding: Float32Array;
-  /** The length before it was made 1; about 1.3 to 1.5 for a clear face. */
+  /** The length before it was made 1; of the pretrained network about 1.3 to 1.5 for a clear face. */
   norm: number;
 }
 
-/** dlib's face ResNet: an aligned face becomes a point, and faces of one person lie close together. */
-export class Embedder {
+/** A network that makes an aligned face a point, such that faces of one person lie close together. */
+export interface Embedder {
+  /** Embeddings of embedders with different names are not to be compared. */
+  readonly name: string;
+  /** How many numbers an embedding has. */
+  readonly dimension: number;
+  /** What faces are aligned to. */
+  readonly template: Template;
+  /** What its distances mean, where that is known. */
+  readonly calibrations: Calibrations;
+  /** Makes ready what one face needs, so that the first is as fast as the next. */
+  prepare(): Promise<void>;
+  /**
+   * @param transforms from a pixel of each aligned chip, of the template's size, to a pixel of the photo
+   * @param flip embed each chip and its mirror image and add the two before the length is made 1
+   */
+  embed(photo: RawImage, transforms: readonly Affine[], flip: boolean): Promise<Embedding[]>;
+  /** The same for chips that are aligned already. @throws ImageError for a size that the embedder does not take */
+  embedChips(chips: readonly RawImage[], flip: boolean): Promise<Embedding[]>;
+  dispose(): Promise<void>;
+}
+
+export const PRETRAINED = { name: 'dlib face ResNet', dimension: 128 } as const;
+
+/** dlib's face ResNet. */
+export class PretrainedEmbedder implements Embedder {
+  readonly name = PRETRAINED.name;
+  readonly dimension = PRETRAINED.dimension;
   readonly template = DLIB_TEMPLATE;
+  readonly calibrations = CALIBRATION;
   readonly #backend: Backend;
   readonly #network: Network;
 
@@ -35,31 +63,35 @@ export class Embedder {
     this.#network = network;
   }
 
-  static async open(backend: Backend, weights?: URL): Promise<Embedder> {
-    return new Embedder(backend, await Network.open(backend, 'face_recognition', weights));
+  static async open(backend: Backend, weights?: URL): Promise<PretrainedEmbedder> {
+    return new PretrainedEmbedder(backend, await Network.open(backend, 'face_recognition', weights));
   }
 
   prepare = (): Promise<void> => this.#network.prepare(this.template.side);
 
-  /**
-   * @param chips from a pixel of each chip to a pixel of the photo
-   * @param flip  embed each chip and its mirror image and add the two before the length is made 1
-   */
-  async embed(photo: RawImage, chips: readonly Affine[], flip: boolean): Promise<Embedding[]> {
+  async embed(photo: RawImage, transforms: readonly Affine[], flip: boolean): Promise<Embedding[]> {
     const { side } = this.template;
-    const views = flip ? chips.flatMap((chip) => [chip, mirrored(chip, side)]) : chips;
+    const views = flip ? transforms.flatMap((chip) => [chip, mirrored(chip, side)]) : transforms;
     const outputs = await this.#network.run(views.length, side, (k) => warpPhoto(this.#backend, photo, views[k], side));
-    const vectors = outputs.map(([vector]) => vector);
-    return chips.map((_, k) => (flip ? normalize(mean(vectors[2 * k], vectors[2 * k + 1])) : normalize(vectors[k])));
+    const each = flip ? 2 : 1;
+    return transforms.map((_, k) => unitEmbedding(outputs.slice(each * k, each * (k + 1)).map(([vector]) => vector)));
+  }
+
+  async embedChips(chips: readonly RawImage[], flip: boolean): Promise<Embedding[]> {
+    const { side } = this.template;
+    for (const chip of chips)
+      if (chip.width !== side || chip.height !== side)
+        throw new ImageError(`${nameOf(chip)} is ${chip.width}x${chip.height}; an aligned chip is ${side}x${side}`);
+    const embeddings = await Promise.all(chips.map((chip) => this.embed(chip, [[1, 0, 0, 0, 1, 0]], flip)));
+    return embeddings.flat();
   }
 
   dispose = (): Promise<void> => this.#network.dispose();
 }
 
-const mean = (a: ArrayLike<number>, b: ArrayLike<number>) => Float64Array.from(a, (value, i) => (value + b[i]) / 2);
-
-function normalize(vector: ArrayLike<number>): Embedding {
-  const numbers = Float64Array.from(vector);
-  const norm = Math.hypot(...numbers);
-  return { embedding: Float32Array.from(numbers, (value) => value / Math.max(norm, 1e-12)), norm };
+/** The mean of what the views of one face gave, with its length made 1. */
+export function unitEmbedding(views: readonly ArrayLike<number>[]): Embedding {
+  const mean = Float64Array.from(views[0], (_, i) => views.reduce((sum, view) => sum + view[i], 0) / views.length);
+  const norm = Math.hypot(...mean);
+  return { embedding: Float32Array.from(mean, (value) => value / Math.max(norm, 1e-12)), norm };
 }

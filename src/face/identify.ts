@@ -1,10 +1,9 @@
 import type { Backend } from '../kernels/backend';
-import { decodeModel } from '../nn/checkpoint';
 import { imagesTensor, type Pixels, stacked } from '../nn/evaluation';
-import { type MiniResNet, miniResNetFrom } from '../nn/mini-resnet';
 import { noGradient } from '../tensor/autograd';
 import { softmax } from '../tensor/ops/rows';
 import { scope } from '../tensor/scope';
+import { type FaceModel, openModel } from './model';
 import type { PixelShape } from './pixels';
 
 export interface Candidate {
@@ -23,9 +22,10 @@ export class ClosedSet {
   readonly names: readonly string[];
   /** The shape of the aligned faces that it takes. */
   readonly input: PixelShape;
-  readonly #network: MiniResNet;
+  readonly #network: FaceModel['network'];
 
-  private constructor(network: MiniResNet, names: readonly string[], input: PixelShape) {
+  /** The model's network stays the caller's, unless dispose() is called. */
+  constructor({ network, names, input }: FaceModel) {
     this.#network = network;
     this.names = names;
     this.input = input;
@@ -37,21 +37,7 @@ export class ClosedSet {
    * @throws Error in one sentence when the file is cut short, of another architecture, or does not name its people
    */
   static open(backend: Backend, bytes: Uint8Array, source = 'the model'): ClosedSet {
-    const { model } = decodeModel(bytes, source);
-    const names = parseNames(model.metadata.names);
-    const network = miniResNetFrom(backend, model, source);
-    const { input, classes } = network.options;
-    const { height, width, channels } = input;
-    try {
-      if (names?.length !== classes)
-        throw new Error(`${source}: names ${names?.length ?? 'none'} of the ${classes} people that it tells apart`);
-      if (channels !== 1 && channels !== 3)
-        throw new Error(`${source}: takes images of ${channels} channels; those of pictures are 1 or 3`);
-      return new ClosedSet(network, names, { height, width, channels });
-    } catch (error) {
-      network.dispose();
-      throw error;
-    }
+    return new ClosedSet(openModel(backend, bytes, source));
   }
 
   /**
@@ -75,14 +61,5 @@ export class ClosedSet {
 
   dispose(): void {
     this.#network.dispose();
-  }
-}
-
-function parseNames(json: string | undefined): string[] | undefined {
-  try {
-    const names: unknown = JSON.parse(json ?? '');
-    return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
-  } catch {
-    return undefined;
   }
 }

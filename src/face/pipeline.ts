@@ -1,14 +1,16 @@
 import type { Backend } from '../kernels/backend';
 import { type Device, type OpenDeviceOptions, openDevice } from '../tensor/device';
-import { scope } from '../tensor/scope';
 import { ARCFACE_TEMPLATE, chipTransform, DLIB_TEMPLATE, type Point, type Template } from './align';
-import type { Box } from './boxes';
+import { type Box, mostProminent } from './boxes';
 import { type DetectOptions, Detector, type DetectorName } from './detect';
-import { CALIBRATION, Embedder, type Embedding } from './embed';
+import { type Embedder, type Embedding, PRETRAINED, PretrainedEmbedder } from './embed';
+import { ClosedSet, type Identification } from './identify';
 import { ImageError, type ImageSource, nameOf, type RawImage, readImage } from './image';
 import { LandmarkFinder, type LandmarkName } from './landmarks';
-import { type Comparison, compareEmbeddings } from './verify';
-import { toImage, warpPhoto } from './warp';
+import { type FaceModel, inputPixels, type ModelSource, openModel, readModel } from './model';
+import { ModelEmbedder } from './model-embedder';
+import { type Calibration, type Comparison, compareEmbeddings, NO_THRESHOLD } from './verify';
+import { cutChip } from './warp';
 
 export interface PipelineOptions extends OpenDeviceOptions {
   /** Where to compute; 'auto' (the default) takes a real GPU, else WebAssembly. */
@@ -19,6 +21,8 @@ export interface PipelineOptions extends OpenDeviceOptions {
   landmarks?: LandmarkName;
   /** Embed each face and its mirror image and add the two: better by a few errors in a thousand, twice the time. Default true. */
   flip?: boolean;
+  /** A model that `likeness train` wrote (path, URL or bytes), to embed with in place of the pretrained network. */
+  model?: ModelSource;
   /** Where the weight files are, a directory ending in '/'; by default the installed npm package, in a browser ./weights/. */
   weights?: URL;
 }
@@ -43,6 +47,16 @@ export interface AlignedFace extends Face {
 }
 
 export interface EmbeddedFace extends AlignedFace, Embedding {}
+
+export interface IdentifyOptions extends DetectOptions {
+  /** The picture is one face, as those that the model was trained on, and is not searched. Default false. */
+  aligned?: boolean;
+}
+
+export interface IdentifiedFace extends Identification {
+  /** Left, top, width, height in pixels of the upright photo; of an aligned picture the whole. */
+  box: Box;
+}
 
 export interface Verification extends Comparison {
   /** The most prominent face of each photo. */
@@ -75,6 +89,8 @@ const TEMPLATES: Record<'dlib' | 'arcface', Template> = { dlib: DLIB_TEMPLATE, a
 export class FacePipeline {
   /** Where it computes, and why there. */
   readonly device: { name: Backend['name']; description: string; reason: string };
+  /** What embeds. Embeddings of models with different names must not be compared. */
+  readonly model: { readonly name: string; readonly dimension: number };
   readonly #backend: Backend;
   readonly #flip: boolean;
   readonly #inWork = new Set<Promise<unknown>>();
@@ -82,21 +98,39 @@ export class FacePipeline {
   readonly #detector: Lazy<Detector>;
   readonly #landmarkFinder: Lazy<LandmarkFinder>;
   readonly #embedder: Lazy<Embedder>;
+  readonly #people: ClosedSet | undefined;
 
-  private constructor(backend: Backend, reason: string, options: PipelineOptions) {
+  private constructor(backend: Backend, reason: string, model: FaceModel | undefined, options: PipelineOptions) {
     const { detector = 'tiny', landmarks = 'full', flip = true, weights } = options;
     this.device = { name: backend.name, description: backend.description, reason };
     this.#backend = backend;
     this.#flip = flip;
     this.#detector = new Lazy(() => Detector.open(backend, detector, weights));
     this.#landmarkFinder = new Lazy(() => LandmarkFinder.open(backend, landmarks, weights));
-    this.#embedder = new Lazy(() => Embedder.open(backend, weights));
+    if (model) {
+      const embedder = new ModelEmbedder(backend, model);
+      this.model = { name: embedder.name, dimension: embedder.dimension };
+      this.#embedder = Lazy.of(embedder);
+      this.#people = new ClosedSet(model);
+    } else {
+      this.model = PRETRAINED;
+      this.#embedder = new Lazy(() => PretrainedEmbedder.open(backend, weights));
+    }
   }
 
-  /** @throws Error that says why when the device asked for is not to be had */
+  /**
+   * @throws Error that says why when the device asked for is not to be had, or when `model` cannot be read or is not
+   * what likeness train writes
+   */
   static async open(options: PipelineOptions = {}): Promise<FacePipeline> {
+    const file = options.model === undefined ? undefined : await readModel(options.model);
     const { backend, reason } = await openDevice(options.device, options);
-    return new FacePipeline(backend, reason, options);
+    try {
+      return new FacePipeline(backend, reason, file && openModel(backend, file.bytes, file.name), options);
+    } catch (error) {
+      await backend.close();
+      throw error;
+    }
   }
 
   /** Bytes that the engine holds: weights, plans, and what is in work. */
@@ -132,21 +166,38 @@ export class FacePipeline {
     });
   }
 
-  /** The faces of a photo, aligned by dlib's template, each with its 128-d embedding. */
+  /** The faces of a photo, aligned as `model` needs them (150x150, or 112x112 of a trained one), with their embeddings. */
   async embed(source: ImageSource, options: EmbedOptions = {}): Promise<EmbeddedFace[]> {
     return this.#working(async () => this.#embed(await readImage(source), options));
   }
 
-  /** The embedding of a chip that is already aligned to dlib's template. @throws ImageError unless it is 150x150 */
+  /**
+   * The embedding of a chip that is already aligned. It is cut and resized to what a trained model takes.
+   * @throws ImageError unless it is 150x150, for the pretrained network
+   */
   async embedAligned(source: ImageSource): Promise<Embedding> {
     const chip = await readImage(source);
-    const { side } = DLIB_TEMPLATE;
-    if (chip.width !== side || chip.height !== side)
-      throw new ImageError(`${nameOf(source)} is ${chip.width}x${chip.height}; an aligned chip is ${side}x${side}`);
     return this.#working(async () => {
       const embedder = await this.#embedder.get();
-      const [embedding] = await embedder.embed(chip, [[1, 0, 0, 0, 1, 0]], this.#flip);
+      const [embedding] = await embedder.embedChips([chip], this.#flip);
       return embedding;
+    });
+  }
+
+  /**
+   * Which of the people that `model` was trained on each face of a photo shows.
+   * @throws Error when the pipeline was opened without a model
+   */
+  async identify(source: ImageSource, options: IdentifyOptions = {}): Promise<IdentifiedFace[]> {
+    const people = this.#people;
+    if (!people) throw new Error('only a trained model knows people by name; open the pipeline with one (model)');
+    return this.#working(async () => {
+      const photo = await readImage(source);
+      const faces: { box: Box; chip: RawImage }[] = options.aligned
+        ? [{ box: [0, 0, photo.width, photo.height], chip: photo }]
+        : await this.#align(photo, await this.#find(photo, options), ARCFACE_TEMPLATE);
+      const answers = await people.identify(faces.map(({ chip }) => inputPixels(chip, people.input)));
+      return faces.map(({ box }, k) => ({ box, ...answers[k] }));
     });
   }
 
@@ -156,19 +207,16 @@ export class FacePipeline {
    *
    * @param options.threshold the largest distance that counts as the same person, in place of the calibrated one
    * @throws ImageError when a photo shows no face
+   * @throws Error when neither a threshold is given nor the model is calibrated
    */
   async verify(
     a: ImageSource,
     b: ImageSource,
     options: DetectOptions & { threshold?: number } = {},
   ): Promise<Verification> {
-    const [first, second] = await this.#working(() => this.#lookAtBoth(a, b, options));
-    const comparison = compareEmbeddings(
-      first.face.embedding,
-      second.face.embedding,
-      CALIBRATION[this.#flip ? 'flip' : 'plain'],
-      options.threshold,
-    );
+    const { calibration, looked } = await this.#working(() => this.#lookAtBoth(a, b, options));
+    const [first, second] = looked;
+    const comparison = compareEmbeddings(first.face.embedding, second.face.embedding, calibration, options.threshold);
     return {
       ...comparison,
       faces: [first.face, second.face],
@@ -255,11 +303,20 @@ export class FacePipeline {
     return boxes.map((found, k) => ({ ...found, landmarks: landmarks[k] }));
   }
 
-  async #lookAtBoth(a: ImageSource, b: ImageSource, options: DetectOptions) {
+  /** What distances mean. @throws Error when it is not known and the caller has no threshold either */
+  async #calibration(threshold: number | undefined): Promise<Calibration | undefined> {
+    const { calibrations } = await this.#embedder.get();
+    const calibration = calibrations[this.#flip ? 'flip' : 'plain'];
+    if (!calibration && threshold === undefined) throw new Error(NO_THRESHOLD);
+    return calibration;
+  }
+
+  async #lookAtBoth(a: ImageSource, b: ImageSource, options: DetectOptions & { threshold?: number }) {
     // The networks are read and compiled while the first photo is decoded, and the second is while the first is looked at.
     this.prepare().catch(() => {}); // reported by whichever step needs what failed
     const photos = [readImage(a), readImage(b)];
-    photos[1].catch(() => {}); // reported when it is awaited below
+    for (const photo of photos) photo.catch(() => {}); // reported when it is awaited below
+    const calibration = await this.#calibration(options.threshold);
     const looked: { face: EmbeddedFace; count: number }[] = [];
     for (const [k, source] of [a, b].entries()) {
       const photo = await photos[k];
@@ -268,7 +325,7 @@ export class FacePipeline {
       if (!face) throw new ImageError(noFaceIn(photo, source));
       looked.push({ face, count: faces.length });
     }
-    return looked;
+    return { calibration, looked };
   }
 
   async #align<F extends Face>(
@@ -277,12 +334,9 @@ export class FacePipeline {
     template: Template,
   ): Promise<(F & { chip: RawImage })[]> {
     const chips = await Promise.all(
-      faces.map(({ landmarks }) => {
-        using _ = scope();
-        return warpPhoto(this.#backend, photo, chipTransform(landmarks, template), template.side).data();
-      }),
+      faces.map(({ landmarks }) => cutChip(this.#backend, photo, chipTransform(landmarks, template), template.side)),
     );
-    return faces.map((face, k) => ({ ...face, chip: toImage(chips[k], template.side) }));
+    return faces.map((face, k) => ({ ...face, chip: chips[k] }));
   }
 
   async #embed(photo: RawImage, options: EmbedOptions): Promise<EmbeddedFace[]> {
@@ -309,6 +363,13 @@ class Lazy<T> {
     this.#open = open;
   }
 
+  /** What is open already, and disposed of as if it had been opened. */
+  static of<T>(value: T): Lazy<T> {
+    const lazy = new Lazy(async () => value);
+    lazy.get();
+    return lazy;
+  }
+
   get(): Promise<T> {
     this.#opened ??= this.#open().catch((error) => {
       this.#opened = undefined;
@@ -319,13 +380,6 @@ class Lazy<T> {
 
   /** What is open, if anything. */
   now = async (): Promise<T | undefined> => this.#opened?.catch(() => undefined);
-}
-
-/** The face that a photo is of: the one that is largest after its distance from the middle is taken off. None of none. */
-function mostProminent(photo: RawImage, faces: readonly Face[]): Face[] {
-  const prominence = ({ box: [x, y, width, height] }: Face) =>
-    width * height - (x + width / 2 - photo.width / 2) ** 2 - (y + height / 2 - photo.height / 2) ** 2;
-  return [...faces].sort((a, b) => prominence(b) - prominence(a)).slice(0, 1);
 }
 
 const noFaceIn = (photo: RawImage, source: ImageSource): string =>

@@ -1,0 +1,118 @@
+import type { Backend } from '../kernels/backend';
+import type { LabelledImage, Pixels } from '../nn/evaluation';
+import { standardized } from '../nn/evaluation';
+import { readSafetensors, writeSafetensors } from '../tensor/safetensors';
+import { Tensor } from '../tensor/tensor';
+import { type Affine, ARCFACE_TEMPLATE } from './align';
+import { mirror } from './augment';
+import { type Calibrations, calibrate, pairDistances } from './calibrate';
+import { type Embedder, type Embedding, unitEmbedding } from './embed';
+import type { RawImage } from './image';
+import { type FaceModel, inputPixels, openModel } from './model';
+import { PlannedNetwork } from './planned-network';
+import type { Calibration } from './verify';
+import { cutChip } from './warp';
+
+/**
+ * A network that `likeness train` made, as embedder. Faces are aligned to ArcFace's template, cut and resized to what
+ * the network takes, and brought to mean 0 and deviation 1, all as the training did.
+ */
+export class ModelEmbedder implements Embedder {
+  readonly name: string;
+  readonly dimension: number;
+  readonly template = ARCFACE_TEMPLATE;
+  readonly calibrations: Calibrations;
+  readonly #backend: Backend;
+  readonly #model: FaceModel;
+  readonly #planned: PlannedNetwork;
+  readonly #shape: readonly [height: number, width: number, channels: number];
+
+  /** Takes over the model's network, and disposes of it in the end. */
+  constructor(backend: Backend, model: FaceModel) {
+    const { name, network, input, calibrations } = model;
+    this.name = name;
+    this.dimension = network.options.embedding;
+    this.calibrations = calibrations;
+    this.#backend = backend;
+    this.#model = model;
+    this.#shape = [input.height, input.width, input.channels];
+    this.#planned = new PlannedNetwork(backend, (images) => [network.embed(images)]);
+  }
+
+  prepare = (): Promise<void> => this.#planned.prepare(this.#shape);
+
+  async embed(photo: RawImage, transforms: readonly Affine[], flip: boolean): Promise<Embedding[]> {
+    const { side } = this.template;
+    const chips = await Promise.all(transforms.map((transform) => cutChip(this.#backend, photo, transform, side)));
+    return this.embedChips(chips, flip);
+  }
+
+  /** Chips may have any size: they are cut and resized as aligned images are for training. */
+  embedChips(chips: readonly RawImage[], flip: boolean): Promise<Embedding[]> {
+    return this.embedPixels(
+      chips.map((chip) => inputPixels(chip, this.#model.input)),
+      flip,
+    );
+  }
+
+  /** @param images [height, width, channels] as the network takes them, of any brightness and contrast */
+  async embedPixels(images: readonly Pixels[], flip: boolean): Promise<Embedding[]> {
+    const { input } = this.#model;
+    const views = images.flatMap((pixels) => {
+      const image = standardized(pixels);
+      return flip ? [image, mirror(image, input)] : [image];
+    });
+    const outputs = await this.#planned.run(views.length, this.#shape, (k) =>
+      Tensor.from(this.#backend, views[k], [1, ...this.#shape]),
+    );
+    const each = flip ? 2 : 1;
+    return images.map((_, k) => unitEmbedding(outputs.slice(each * k, each * (k + 1)).map(([vector]) => vector)));
+  }
+
+  async dispose(): Promise<void> {
+    await this.#planned.dispose();
+    this.#model.network.dispose();
+  }
+}
+
+/** Of more images than this, those of the first people are compared: two million pairs are enough. */
+const MOST_IMAGES = 2000;
+
+/**
+ * Finds a model's threshold and the probabilities of its distances, with and without flip averaging, from all pairs of
+ * some labelled images, and writes them into its metadata as `calibration`. The images must not have been trained on.
+ * Where they show people of the training, strangers are to be expected to be taken for one another a little more often.
+ *
+ * @param bytes  a model as `likeness train` writes it
+ * @param images their pixels as the network takes them
+ * @returns the bytes of the model with its calibration, which lacks what the images cannot tell: see calibrate()
+ */
+export async function calibrateModel(
+  backend: Backend,
+  bytes: Uint8Array,
+  images: readonly LabelledImage[],
+): Promise<{ bytes: Uint8Array; calibrations: Calibrations }> {
+  const embedder = new ModelEmbedder(backend, openModel(backend, bytes));
+  const compared = [...images].sort((a, b) => a.label - b.label).slice(0, MOST_IMAGES);
+  const fit = async (flip: boolean): Promise<Calibration | undefined> => {
+    const embeddings = await embedder.embedPixels(
+      compared.map(({ pixels }) => pixels),
+      flip,
+    );
+    return calibrate(
+      pairDistances(
+        embeddings.map(({ embedding }) => embedding),
+        compared.map(({ label }) => label),
+      ),
+    );
+  };
+  try {
+    const [flip, plain] = [await fit(true), await fit(false)];
+    const calibrations = { ...(flip && { flip }), ...(plain && { plain }) };
+    const { tensors, metadata } = readSafetensors(bytes);
+    const calibration = JSON.stringify(calibrations);
+    return { bytes: writeSafetensors(tensors, { ...metadata, calibration }), calibrations };
+  } finally {
+    await embedder.dispose();
+  }
+}

@@ -1,0 +1,87 @@
+import { platform } from '#platform';
+import type { Backend } from '../kernels/backend';
+import { decodeModel } from '../nn/checkpoint';
+import { type MiniResNet, miniResNetFrom } from '../nn/mini-resnet';
+import type { NamedValues } from '../tensor/safetensors';
+import { type Calibrations, parseCalibrations } from './calibrate';
+import type { RawImage } from './image';
+import { type PixelShape, resize, toBytes } from './pixels';
+
+/** A model file, as `likeness train` writes it. A string is a file's path in Node and a URL in a browser. */
+export type ModelSource = string | URL | Uint8Array | ArrayBuffer;
+
+/** A trained network, and what its file says about it. */
+export interface FaceModel {
+  /** The same for the same weights: embeddings of models with other names are not to be compared. */
+  name: string;
+  network: MiniResNet;
+  /** The people that it tells apart. */
+  names: readonly string[];
+  /** The shape of the aligned faces that it takes. */
+  input: PixelShape;
+  calibrations: Calibrations;
+}
+
+/** What errors call a model, and its bytes. @throws Error in one sentence when it cannot be read */
+export async function readModel(source: ModelSource): Promise<{ bytes: Uint8Array; name: string }> {
+  if (source instanceof Uint8Array) return { bytes: source, name: 'the model' };
+  if (source instanceof ArrayBuffer) return { bytes: new Uint8Array(source), name: 'the model' };
+  const name = source instanceof URL ? source.href : source;
+  try {
+    return { bytes: await platform.readBytes(source), name };
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const known = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : undefined;
+    const why = known ?? `cannot be read: ${error instanceof Error ? error.message : error}`;
+    throw new Error(`${name} ${why}; likeness train makes a model`, { cause: error });
+  }
+}
+
+/**
+ * Takes a model file apart; `network` is the caller's, to be disposed of.
+ *
+ * @param source for errors: the file
+ * @throws Error in one sentence when the file is cut short, of another architecture, or does not name its people
+ */
+export function openModel(backend: Backend, bytes: Uint8Array, source = 'the model'): FaceModel {
+  const { model } = decodeModel(bytes, source);
+  const { tensors, metadata } = model;
+  const calibrations = parseCalibrations(metadata.calibration, source);
+  const names = parseNames(metadata.names);
+  const network = miniResNetFrom(backend, model, source);
+  const { input, classes } = network.options;
+  const { height, width, channels } = input;
+  try {
+    if (names?.length !== classes)
+      throw new Error(`${source}: names ${names?.length ?? 'none'} of the ${classes} people that it tells apart`);
+    if (channels !== 1 && channels !== 3)
+      throw new Error(`${source}: takes images of ${channels} channels; those of pictures are 1 or 3`);
+    const name = `mini-resnet ${fingerprint(tensors)}`;
+    return { name, network, names, input: { height, width, channels }, calibrations };
+  } catch (error) {
+    network.dispose();
+    throw error;
+  }
+}
+
+/** What a network sees of an aligned face: cut, resized and rounded as the images that it was trained on. */
+export const inputPixels = (chip: RawImage, shape: PixelShape): Uint8Array => toBytes(resize(chip, shape));
+
+function parseNames(json: string | undefined): string[] | undefined {
+  try {
+    const names: unknown = JSON.parse(json ?? '');
+    return Array.isArray(names) && names.every((name) => typeof name === 'string') ? names : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Eight hexadecimal digits of all weights: FNV-1a (Fowler, Noll, Vo), 32 bits. Against mix-ups, not against malice. */
+function fingerprint(tensors: ReadonlyMap<string, NamedValues>): string {
+  let hash = 0x811c9dc5;
+  for (const { values } of tensors.values()) {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  }
+  return (hash >>> 0).toString(16).padStart(8, '0');
+}
