@@ -4,12 +4,13 @@ import { detectOptions, type EmbedOptions } from './options';
 import { printDevice, printJson, printLine, printTable, printWritten } from './output';
 import { forEachPhoto, isFailure, tellNoFace } from './photos';
 
-const JSON_HINT = 'The embeddings themselves, 128 numbers each, are printed with --json.';
+const jsonHint = ({ dimension }: { dimension: number }) =>
+  `The embeddings themselves, ${dimension} numbers each, are printed with --json.`;
 
 /** `likeness embed`: an embedding for each face of each photo. */
 export async function embed(files: string[], options: EmbedOptions, signal: AbortSignal): Promise<void> {
   const annotated = await AnnotatedPhotos.openIf(options.out, files);
-  const { results, device } = await forEachPhoto(files, options, signal, async (pipeline, photo, file) => {
+  const { results, device, model } = await forEachPhoto(files, options, signal, async (pipeline, photo, file) => {
     const embedded = await pipeline.embed(photo, detectOptions(options, signal));
     if (embedded.length === 0) tellNoFace(file);
     await annotated?.write(photo, file, embedded);
@@ -19,13 +20,13 @@ export async function embed(files: string[], options: EmbedOptions, signal: Abor
   if (options.json) return printJson(results);
   printFaces(results, { headings: ['Norm'], cells: ({ norm }) => [norm.toFixed(3)] });
   printWritten(annotated?.written);
-  printLine(JSON_HINT);
+  printLine(jsonHint(model));
   printDevice(device);
 }
 
 /** `likeness embed --aligned`: each picture is a chip, one face that is aligned already. */
 export async function embedAligned(files: string[], options: EmbedOptions, signal: AbortSignal): Promise<void> {
-  const { results, device } = await forEachPhoto(files, options, signal, async (pipeline, chip, file) => {
+  const { results, device, model } = await forEachPhoto(files, options, signal, async (pipeline, chip, file) => {
     const { embedding, norm } = await pipeline.embedAligned(chip);
     return { file, faces: [{ embedding, norm }] };
   });
@@ -34,6 +35,6 @@ export async function embedAligned(files: string[], options: EmbedOptions, signa
     ['Chip', 'Norm'],
     results.flatMap((result) => (isFailure(result) ? [] : [[result.file, result.faces[0].norm.toFixed(3)]])),
   );
-  printLine(JSON_HINT);
+  printLine(jsonHint(model));
   printDevice(device);
 }

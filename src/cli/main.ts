@@ -7,10 +7,12 @@ import {
   type CommonOptions,
   commonOptions,
   type EmbedOptions,
+  modelOption,
   noFlipOption,
   outOption,
   type PhotoOptions,
   photoOptions,
+  TRAINING_EXAMPLES,
   thresholdOption,
   trainingOptions,
 } from './options';
@@ -26,6 +28,7 @@ Examples:
   likeness embed *.jpg --json > faces.json       128 numbers for each face
   likeness train people --out model.safetensors  learn to tell the people of a folder of folders apart
   likeness identify *.jpg --model model.safetensors
+  likeness verify a.jpg b.jpg --model model.safetensors
   likeness devices                               what there is to compute on
 
 Exit codes: 0 fine, or the same person; 1 verify: not the same person; 2 an error; 130 stopped by Ctrl-C. A photo
@@ -67,11 +70,15 @@ command('align <photo...>', 'cut out the faces, upright and at one size', [
   await (await import('./align')).align(files, options, signal);
 });
 
-command('embed <photo...>', 'turn each face into 128 numbers', [
+command('embed <photo...>', 'turn each face into numbers: 128, or as many as --model says', [
   ...photoOptions(),
   outOption('write the photos with their faces marked: a folder, or a .png file for one photo'),
   noFlipOption(),
-  new Option('--aligned', 'the pictures are faces cut out by align, 150 x 150 pixels').conflicts('out'),
+  modelOption(),
+  new Option(
+    '--aligned',
+    'the pictures are faces cut out by align, 150 x 150 pixels; with --model, as those that it was trained on',
+  ).conflicts('out'),
 ]).action(async (files: string[], options: EmbedOptions & { aligned?: boolean }) => {
   const { embed, embedAligned } = await import('./embed');
   await (options.aligned ? embedAligned : embed)(files, options, signal);
@@ -81,6 +88,7 @@ command('verify <photo> <other-photo>', 'tell whether two photos show one person
   ...photoOptions(),
   outOption('write the photos with the compared faces marked: a folder'),
   noFlipOption(),
+  modelOption(),
   thresholdOption(),
 ]).action(async (a: string, b: string, options: VerifyOptions) => {
   await (await import('./verify')).verify([a, b], options, signal);
@@ -88,13 +96,15 @@ command('verify <photo> <other-photo>', 'tell whether two photos show one person
 
 command('train [folder]', 'train a network from nothing to tell people apart: a folder of photos for each person', [
   ...trainingOptions(),
-]).action(async (folder: string | undefined, options: TrainOptions) => {
-  await (await import('./train')).train(folder, options, signal);
-});
+])
+  .addHelpText('after', TRAINING_EXAMPLES)
+  .action(async (folder: string | undefined, options: TrainOptions) => {
+    await (await import('./train')).train(folder, options, signal);
+  });
 
 command('identify <photo...>', 'name the people on photos, of those that a model was trained on', [
   ...photoOptions(),
-  new Option('--model <path>', 'the model that likeness train wrote').makeOptionMandatory(),
+  modelOption('the model that likeness train wrote').makeOptionMandatory(),
   new Option('--aligned', 'the pictures are faces already, as those that the model was trained on'),
 ]).action(async (files: string[], options: IdentifyOptions) => {
   await (await import('./identify')).identify(files, options, signal);

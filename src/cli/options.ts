@@ -17,6 +17,7 @@ export interface PhotoOptions extends CommonOptions {
   smallFaces: boolean;
   out?: string;
   progress: boolean;
+  model?: string;
 }
 
 export interface EmbedOptions extends PhotoOptions {
@@ -80,8 +81,24 @@ export const trainingOptions = () => [
   new Option('--no-progress', 'no progress bar'),
 ];
 
+/** Under the help of `likeness train`. */
+export const TRAINING_EXAMPLES = `
+Examples:
+  likeness train people --out model.safetensors             people/Ada/1.jpg, people/Ben/1.jpg and so on
+  likeness train --out model.safetensors                    forty drawn people, to try it
+  likeness train people --out model.safetensors --resume    go on after Ctrl-C, or where the power went
+  likeness train people --out big.safetensors --preset default --epochs 90
+  likeness train chips --aligned --train-first 5 --out model.safetensors --json > figures.json
+
+Of each person four fifths of the images are trained on and the others tested. Beside model.safetensors come
+model.html, which shows how the training went and who is mistaken for whom, and its curves as model.svg.
+Then: likeness identify photo.jpg --model model.safetensors`;
+
 export const noFlipOption = () =>
   new Option('--no-flip', 'embed each face as it is, without its mirror image: twice as fast, a little less accurate');
+
+export const modelOption = (description = 'a model that likeness train wrote, in place of the pretrained network') =>
+  new Option('--model <path>', description);
 
 export const thresholdOption = () =>
   new Option('--threshold <distance>', 'largest distance that counts as the same person').argParser(number(0, 2));
@@ -93,6 +110,7 @@ export const pipelineOptions = (options: PhotoOptions & { flip?: boolean }): Pip
   detector: options.detector,
   ...(options.threads === undefined ? {} : { threads: options.threads }),
   ...(options.flip === undefined ? {} : { flip: options.flip }),
+  ...(options.model === undefined ? {} : { model: options.model }),
 });
 
 export const detectOptions = (options: PhotoOptions, signal: AbortSignal): DetectOptions => ({

@@ -15,14 +15,14 @@ export const isFailure = (result: object): result is Failure => 'error' in resul
  * Opens a pipeline and does some work for each photo, while the next photo is already being read. A photo that
  * cannot be done is told on stderr and becomes a `Failure`; the others are still done.
  *
- * @throws Error when there is no such device, or when `signal` says stop
+ * @throws Error when there is no such device, when options.model is no model, or when `signal` says stop
  */
 export async function forEachPhoto<Result extends { file: string }>(
   files: readonly string[],
   options: PhotoOptions & { flip?: boolean },
   signal: AbortSignal,
   work: (pipeline: FacePipeline, photo: RawImage, file: string) => Promise<Result>,
-): Promise<{ results: (Result | Failure)[]; device: FacePipeline['device'] }> {
+): Promise<{ results: (Result | Failure)[]; device: FacePipeline['device']; model: FacePipeline['model'] }> {
   let next = startReading(files[0]);
   await using pipeline = await FacePipeline.open(pipelineOptions(options));
   const progress = await startProgress(files.length, options.progress);
@@ -43,7 +43,7 @@ export async function forEachPhoto<Result extends { file: string }>(
   } finally {
     progress.stop();
   }
-  return { results, device: pipeline.device };
+  return { results, device: pipeline.device, model: pipeline.model };
 }
 
 /** The pixels to come; that they may fail is found out when they are awaited. */
