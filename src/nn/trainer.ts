@@ -19,6 +19,7 @@ import {
   tripletLoss,
 } from './loss';
 import type { MiniResNet } from './mini-resnet';
+import { type LayerMemory, memoryByLayer } from './operations';
 import { AdamW, type Optimizer, Sgd } from './optimizer';
 import { balancedBatches, type Sampler, shuffledBatches } from './sampler';
 import { cosine, type Schedule, steps, warmUp } from './schedule';
@@ -148,6 +149,8 @@ export class Trainer {
   readonly #data: TrainingData;
   readonly #sampler: Sampler;
   readonly #schedule: Schedule;
+  /** What the first step's forward pass took, layer by layer; none before it. */
+  memory: readonly LayerMemory[] = [];
   #upcoming: Batch | undefined;
   #position: TrainingPosition;
 
@@ -239,6 +242,7 @@ export class Trainer {
         const loss = this.#loss(embeddings, logits, labels, triplets);
         return { loss, slopes: this.#clipped(gradients(loss, [...optimizer.parameters.values()])) };
       });
+      if (this.memory.length === 0) this.memory = memoryByLayer(network, loss);
       const [[value], numbers] = await Promise.all([loss.data(), logits.data()]);
       if (!Number.isFinite(value)) throw await failure(network, loss, { value, step: step + 1, learningRate });
       optimizer.learningRate = learningRate;

@@ -2,6 +2,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { ClosedSet } from '../../src/face/identify';
 import type { Backend } from '../../src/kernels/backend';
+import { MeteredBackend } from '../../src/kernels/metered';
 import { openWasm } from '../../src/kernels/wasm/backend';
 import { decodeModel, encodeCheckpoint, encodeModel, resume } from '../../src/nn/checkpoint';
 import { type LabelledImage, rightIn, standardized } from '../../src/nn/evaluation';
@@ -87,6 +88,32 @@ test('on wasm learns patterns to the last, by every loss and optimiser', async (
     dispose();
   }
   assert.is(backend.liveBytes, 0);
+  await backend.close();
+});
+
+test('live bytes and their peak are the same over 500 steps, and the layers say what holds them', async () => {
+  const backend = new MeteredBackend(await openWasm({ threads: 2 }));
+  const { network, trainer, dispose } = make(backend, { epochs: 167 });
+  const live = new Set<number>();
+  const peaks = new Set<number>();
+  backend.takePeak();
+  for await (const { step, finished } of trainer.run()) {
+    live.add(backend.liveBytes);
+    const peak = backend.takePeak();
+    if (!finished && step > 1) peaks.add(peak); // evaluating has a peak of its own
+  }
+  assert.is(trainer.step, 501);
+  assert.is(live.size, 1);
+  assert.is(peaks.size, 1);
+  const [[peak], [between]] = [peaks, live].map((set) => [...set]);
+  const forward = trainer.memory.reduce((sum, { bytes }) => sum + bytes, 0);
+  assert.ok(forward > 0 && between + forward <= peak, `${between} + ${forward} of ${peak}`);
+  const stem = trainer.memory.find(({ layer }) => layer === 'stem.conv');
+  assert.equal(stem?.results, [{ name: 'conv2d', shape: [8, 6, 5, 4] }]);
+  assert.is(stem?.bytes, 4 * 8 * 6 * 5 * 4);
+  const layers = new Set([...network.parameters().keys()].map((path) => path.slice(0, path.lastIndexOf('.'))));
+  assert.equal(new Set(trainer.memory.map(({ layer }) => layer)), layers);
+  dispose();
   await backend.close();
 });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Random, random, randomFromState } from '../../src/tensor/random';
+import { type Random, random, randomFromState, stream } from '../../src/tensor/random';
 
 const test = suite('random');
 
@@ -98,6 +98,24 @@ test('normal has the moments of the normal distribution', () => {
   assert.ok(Math.abs(momentOf(numbers, 3)) < 0.04);
   assert.ok(Math.abs(momentOf(numbers, 4) - 3) < 0.15);
   assert.ok(Math.abs(correlationOf(numbers.slice(1), numbers.slice(0, -1))) < 0.02, 'neighbours');
+});
+
+test('streams of neighbouring places are all different, and each is what its place says', () => {
+  const firsts = new Set<number>();
+  for (let seed = 0; seed < 20; seed++)
+    for (let step = 0; step < 50; step++)
+      for (let image = 0; image < 5; image++) firsts.add(stream(seed, step, image).next());
+  assert.is(firsts.size, 20 * 50 * 5);
+  assert.is(stream(3, 1, 2).next(), stream(3, 1, 2).next());
+  assert.is.not(stream(3, 1, 2).next(), stream(3, 2, 1).next());
+  assert.is.not(stream(3).next(), stream(3, 0).next());
+});
+
+test('numbers across the steps of one seed are uniform and neighbours are not alike', () => {
+  const numbers = Array.from({ length: 20_000 }, (_, step) => stream(1, step).next());
+  assert.ok(Math.abs(meanOf(numbers) - 1 / 2) < 0.01);
+  assert.ok(Math.abs(momentOf(numbers, 2) - 1 / 12) < 0.004);
+  assert.ok(Math.abs(correlationOf(numbers.slice(1), numbers.slice(0, -1))) < 0.03);
 });
 
 test.run();

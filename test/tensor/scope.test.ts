@@ -104,6 +104,22 @@ test('unscoped: what no scope frees', () => {
   made[0].dispose();
 });
 
+test('detach: the scope closes, its tensors stay until they are disposed of', () => {
+  const backend = openReference();
+  const outer = scope();
+  const inner = scope();
+  const made = Tensor.from(backend, [1]);
+  const kept = inner.keep(Tensor.from(backend, [2]));
+  const held = inner.detach();
+  const later = Tensor.from(backend, [3]); // belongs to the scope outside
+  outer[Symbol.dispose]();
+  assert.equal([made, kept, later].map(isFreed), [false, true, true]);
+  held.dispose();
+  held.dispose();
+  assert.ok(isFreed(made));
+  assert.is(backend.liveBytes, 0);
+});
+
 testOnEachDevice(test, 'live bytes are the same after each of many steps', async (backend) => {
   const before = backend.liveBytes;
   for (let k = 0; k < 50; k++) {

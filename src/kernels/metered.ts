@@ -1,0 +1,46 @@
+import type { Backend, CopyRange, Numbers, Program } from './backend';
+import type { KernelCall, Slot } from './kernel';
+
+/** A backend that remembers the most bytes that were ever live at once. */
+export class MeteredBackend implements Backend {
+  readonly #inner: Backend;
+  #peak = 0;
+
+  constructor(inner: Backend) {
+    this.#inner = inner;
+  }
+
+  get name() {
+    return this.#inner.name;
+  }
+
+  get description() {
+    return this.#inner.description;
+  }
+
+  get liveBytes() {
+    return this.#inner.liveBytes;
+  }
+
+  /** The most live bytes since it was asked last. */
+  takePeak(): number {
+    const peak = this.#peak;
+    this.#peak = this.liveBytes;
+    return peak;
+  }
+
+  allocate(length: number): Slot {
+    const slot = this.#inner.allocate(length);
+    this.#peak = Math.max(this.#peak, this.liveBytes);
+    return slot;
+  }
+
+  free = (slot: Slot): void => this.#inner.free(slot);
+  write = (slot: Slot, values: ArrayLike<number>, offset?: number): void => this.#inner.write(slot, values, offset);
+  copy = (from: Slot, to: Slot, range: CopyRange): void => this.#inner.copy(from, to, range);
+  read = (slot: Slot): Promise<Numbers> => this.#inner.read(slot);
+  run = (call: KernelCall): void => this.#inner.run(call);
+  prepare = (calls: readonly KernelCall[], constants: ReadonlySet<Slot>): Promise<Program> =>
+    this.#inner.prepare(calls, constants);
+  close = (): Promise<void> => this.#inner.close();
+}
