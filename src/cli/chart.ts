@@ -1,65 +1,113 @@
+import * as Plot from '@observablehq/plot';
 import type { EpochRecord } from '../nn/trainer';
 
-const PANEL = { width: 420, height: 240, left: 52, top: 34, bottom: 36, right: 16 };
-
-interface Curve {
-  name: string;
-  colour: string;
-  values: readonly number[];
+/** What the curves are drawn from; learning rates are those at the end of each epoch. */
+export interface Curves {
+  history: readonly EpochRecord[];
+  learningRates: readonly number[];
 }
 
-/** Loss and accuracy over the epochs of a training, side by side, as an SVG document. */
-export function trainingChart(history: readonly EpochRecord[]): string {
-  const epochs = history.map(({ epoch }) => epoch);
-  const curves = (training: (record: EpochRecord) => number, test: (record: EpochRecord) => number): Curve[] => [
-    { name: 'training', colour: '#4269d0', values: history.map(training) },
-    { name: 'test', colour: '#c44f1c', values: history.map(test) },
-  ];
-  const loss = curves(
-    (record) => record.loss,
-    (record) => record.testLoss,
-  );
-  const accuracy = curves(
-    (record) => 100 * record.accuracy,
-    (record) => 100 * record.testAccuracy,
-  );
-  // Running statistics lag in the first epochs, where a test loss may be many times that of the rest.
-  const highest = Math.max(...loss[0].values) * 1.1;
-  const panels = [
-    panel('Loss', epochs, loss, highest),
-    `<g transform="translate(${PANEL.width})">${panel('Accuracy, %', epochs, accuracy, 100)}</g>`,
-  ];
-  const size = `width="${2 * PANEL.width}" height="${PANEL.height}"`;
-  return (
-    `<svg xmlns="http://www.w3.org/2000/svg" ${size} font-family="sans-serif" font-size="11">\n` +
-    `<rect width="100%" height="100%" fill="white"/>\n${panels.join('\n')}\n</svg>\n`
-  );
+const PANEL = { width: 360, height: 260 };
+const COLOURS = { training: '#4c78dd', test: '#e4692c' };
+/** Where the eye's owner likes it dark, it is. The picture is whole without it, for programs that know no CSS. */
+export const CHART_STYLE =
+  'svg { color: #222; } .paper { fill: #fff; } ' +
+  '@media (prefers-color-scheme: dark) { svg { color: #ddd; } .paper { fill: #16181d; } }';
+
+interface Point {
+  epoch: number;
+  value: number;
+  images: keyof typeof COLOURS;
 }
 
-function panel(title: string, epochs: readonly number[], curves: readonly Curve[], highest: number): string {
-  const { width, height, left, top, bottom, right } = PANEL;
-  const [first, last] = [epochs[0], Math.max(epochs[epochs.length - 1], epochs[0] + 1)];
-  const x = (epoch: number) => left + ((epoch - first) / (last - first)) * (width - left - right);
-  const y = (value: number) => height - bottom - (Math.min(value, highest) / highest) * (height - top - bottom);
-  const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
-    const value = share * highest;
-    return (
-      `<line x1="${left}" x2="${width - right}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#ddd"/>` +
-      `<text x="${left - 6}" y="${(y(value) + 4).toFixed(1)}" text-anchor="end">${Number(value.toPrecision(3))}</text>`
-    );
-  });
-  const lines = curves.map(({ name, colour, values }, k) => {
-    const points = values.map((value, i) => `${x(epochs[i]).toFixed(1)},${y(value).toFixed(1)}`);
-    return (
-      `<polyline fill="none" stroke="${colour}" stroke-width="1.5" points="${points.join(' ')}"/>` +
-      `<text x="${width - right - 60 * (curves.length - 1 - k)}" y="18" text-anchor="end" fill="${colour}">${name}</text>`
-    );
-  });
+/** Loss, accuracy and learning rate over the epochs: three SVG elements of one size. */
+export function drawPanels(document: Document, { history, learningRates }: Curves): Element[] {
+  const loss = history.flatMap(({ epoch, loss, testLoss }) => pair(epoch, loss, testLoss));
+  const accuracy = history.flatMap(({ epoch, accuracy, testAccuracy }) =>
+    pair(epoch, 100 * accuracy, 100 * testAccuracy),
+  );
+  const rates = learningRates.map((value, index): Point => ({ epoch: index + 1, value, images: 'training' }));
+  const epochs = history.length;
   return [
-    `<text x="${left}" y="18" font-weight="bold">${title}</text>`,
-    ...ticks,
-    ...lines,
-    `<text x="${left}" y="${height - 12}" text-anchor="middle">${first}</text>`,
-    `<text x="${width - right}" y="${height - 12}" text-anchor="end">epoch ${epochs[epochs.length - 1]}</text>`,
-  ].join('\n');
+    panel(document, { label: 'Loss', highest: highestLoss(history), epochs }, loss),
+    panel(document, { label: 'Accuracy, %', highest: 100, epochs }, accuracy),
+    panel(document, { label: 'Learning rate', highest: Math.max(...learningRates, 1e-9), epochs }, rates),
+  ];
 }
+
+/** The three panels side by side, as an SVG document. */
+export function drawChart(document: Document, curves: Curves): string {
+  const panels = drawPanels(document, curves);
+  const width = PANEL.width * panels.length;
+  const moved = panels.map(({ outerHTML }, k) => `<g transform="translate(${k * PANEL.width})">${outerHTML}</g>`);
+  return (
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${PANEL.height}" width="${width}" ` +
+    `height="${PANEL.height}" role="img">\n<title>Loss, accuracy and learning rate of a training</title>\n` +
+    `<style>${CHART_STYLE}</style>\n<rect class="paper" width="100%" height="100%" fill="#fff"/>\n` +
+    `${moved.join('\n')}\n</svg>\n`
+  );
+}
+
+const pair = (epoch: number, training: number, test: number): Point[] => [
+  { epoch, value: training, images: 'training' },
+  { epoch, value: test, images: 'test' },
+];
+
+/** Running statistics lag in the first epochs, where a test loss may be many times that of the rest: that is cut off. */
+function highestLoss(history: readonly EpochRecord[]): number {
+  const settled = history.slice(Math.floor(history.length / 2)).map(({ testLoss }) => testLoss);
+  const values = [...history.map(({ loss }) => loss), ...settled].filter(Number.isFinite);
+  return 1.05 * Math.max(...values, 1e-9);
+}
+
+interface Axes {
+  label: string;
+  highest: number;
+  epochs: number;
+}
+
+function panel(document: Document, { label, highest, epochs }: Axes, points: Point[]): Element {
+  const names = [...new Set(points.map(({ images }) => images))];
+  const drawn = Plot.plot({
+    document,
+    ...PANEL,
+    marginTop: 40,
+    marginRight: 24,
+    marginBottom: 46,
+    marginLeft: 52,
+    style: { fontSize: '12px' },
+    x: {
+      label: 'Epoch',
+      labelAnchor: 'center',
+      labelArrow: 'none',
+      labelOffset: 36,
+      domain: [1, Math.max(2, epochs)],
+      ticks: Math.min(6, Math.max(1, epochs - 1)),
+      tickFormat: 'd',
+    },
+    y: { label: null, domain: [0, highest], clamp: true, grid: true, ticks: 5 },
+    marks: [
+      Plot.ruleY([0]),
+      Plot.lineY(points, {
+        x: 'epoch',
+        y: 'value',
+        z: 'images',
+        stroke: ({ images }: Point) => COLOURS[images],
+        strokeWidth: 2,
+        marker: epochs <= 20 ? 'dot' : 'none',
+      }),
+      heading(label, { frameAnchor: 'top-left', dx: -44 }),
+      ...(names.length < 2 ? [] : names.map(legend)),
+    ],
+  });
+  // Its rules are for pages; within an SVG document they would give each panel the size of the whole.
+  for (const style of drawn.querySelectorAll('style')) style.remove();
+  return drawn;
+}
+
+/** Above the curves: the name of what they show, and of each in its colour. */
+const heading = (text: string, options: Plot.TextOptions) =>
+  Plot.text([text], { dy: -26, fontSize: 13, fontWeight: 'bold', ...options });
+
+const legend = (name: keyof typeof COLOURS, place: number) =>
+  heading(`— ${name}`, { frameAnchor: 'top-right', dx: place === 0 ? -52 : 0, fill: COLOURS[name] });

@@ -80,7 +80,7 @@ export class OutputFolder {
   }
 }
 
-const isFolder = (path: string) =>
+export const isFolder = (path: string) =>
   stat(path).then(
     (found) => found.isDirectory(),
     () => false,

@@ -1,19 +1,20 @@
 import { access, constants } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join, parse } from 'node:path';
-import { type AugmentOptions, augment } from '../face/augment';
+import { basename, dirname, join, parse } from 'node:path';
+import type { AugmentOptions } from '../face/augment';
 import { balanceOf, type Dataset, formatBalance, splitDataset, syntheticDataset } from '../face/dataset';
 import { loadFolder } from '../face/dataset-folder';
 import type { PixelShape } from '../face/pixels';
+import { TrainingImages } from '../face/training-images';
 import type { Backend } from '../kernels/backend';
 import { decodeModel, encodeCheckpoint, encodeModel, type ModelFile, resume } from '../nn/checkpoint';
 import { MINI_RESNET_PRESETS, MiniResNet, type MiniResNetOptions, miniResNetFrom } from '../nn/mini-resnet';
 import { Trainer, type TrainingSettings } from '../nn/trainer';
 import { type OpenedDevice, openDevice } from '../tensor/device';
 import { random } from '../tensor/random';
-import { trainingChart } from './chart';
-import { writeFileAtomically } from './files';
+import { isFolder, writeFileAtomically } from './files';
 import { readModelFile } from './identify';
+import { findMistakes, type Mistake } from './mistakes';
 import type { CommonOptions } from './options';
 import { EXIT, printDevice, printJson, printLine, printTable, tell, UserError } from './output';
 import { startTrainingBar } from './training-bar';
@@ -59,17 +60,19 @@ const TRAINING_SHARE = 0.8;
 /** `likeness train`: a network that tells apart the people of a folder of folders, or synthetic people. */
 export async function train(folder: string | undefined, options: TrainOptions, signal: AbortSignal): Promise<void> {
   const { out } = options;
+  const files = filesOf(out);
+  await expectWritable(files);
   const saved = options.resume ? decodeModel(await readModelFile(out), out) : undefined;
-  const { seed, trainFirst, preset } = saved ? choicesOf(saved, out) : options;
+  const choices = saved ? choicesOf(saved, out) : options;
+  const { seed, trainFirst, preset } = choices;
   if (saved && !saved.training) throw new UserError(`${out} is trained to its end; there is nothing to go on with`);
-  await expectWritable(dirname(out));
   const device = await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads });
   try {
     const recipe: Recipe = RECIPES[preset];
     const network = saved ? miniResNetFrom(device.backend, saved.model, out) : undefined;
     const shape = shapeOf(network?.options.input ?? recipe.network.input);
     const data = folder
-      ? await readFolder(folder, shape, options, signal)
+      ? await readFolder(folder, shape, { ...options, ...choices }, signal)
       : syntheticDataset({ ...SYNTHETIC, ...shape, seed });
     if (network && saved && saved.model.metadata.names !== JSON.stringify(data.names))
       throw new UserError(`${out} was trained on other people than those of ${folder ?? 'the synthetic ones'}`);
@@ -77,21 +80,17 @@ export async function train(folder: string | undefined, options: TrainOptions, s
 
     const born = network ?? newNetwork(device.backend, recipe.network, data.names.length, seed);
     const settings = saved?.training?.settings ?? { ...recipe.settings, ...given(options), seed };
-    const trainer = new Trainer(
-      born,
-      {
-        train: train.examples,
-        test: test.examples,
-        augment: (pixels, generator) => augment(pixels, shape, generator, recipe.augment),
-      },
-      settings,
-    );
+    using images = new TrainingImages(train.examples, test.examples, { shape, augment: recipe.augment, seed });
+    const trainer = new Trainer(born, images, settings);
     if (saved) resume(trainer, saved, out);
     if (!options.json)
       printLine(
         `${formatBalance(balanceOf(data))}; ${train.examples.length} to train on, ${test.examples.length} to test.`,
       );
-    await runTraining(trainer, { data, train, test, device, options, seed, trainFirst, preset }, signal);
+    const learningRates = saved ? learningRatesOf(saved) : [];
+    const run = { data, train, test, device, options, files, choices, learningRates };
+    const model = await runTraining(trainer, run, signal);
+    await tellTraining(trainer, run, model);
     trainer.dispose();
     born.dispose();
   } finally {
@@ -99,65 +98,91 @@ export async function train(folder: string | undefined, options: TrainOptions, s
   }
 }
 
+/** What a training is started with and goes on with: it decides which images are trained on, and how they look. */
+type Choices = Pick<TrainOptions, 'seed' | 'trainFirst' | 'preset' | 'aligned'>;
+
 interface Run {
   data: Dataset;
   train: Dataset;
   test: Dataset;
   device: OpenedDevice;
   options: TrainOptions;
-  seed: number;
-  trainFirst?: number | undefined;
-  preset: keyof typeof RECIPES;
+  files: Files;
+  choices: Choices;
+  /** At the end of each epoch. */
+  learningRates: number[];
 }
 
-async function runTraining(trainer: Trainer, run: Run, signal: AbortSignal): Promise<void> {
-  const { options, data, train, test, device, seed, trainFirst, preset } = run;
-  const { out } = options;
+/** Trains to the end or to the signal, and saves now and then. */
+async function runTraining(trainer: Trainer, run: Run, signal: AbortSignal): Promise<FinishedTraining> {
+  const { options, files, learningRates } = run;
   const started = performance.now();
-  const metadata = () => {
-    const [last] = trainer.history.slice(-1);
-    return {
-      names: JSON.stringify(data.names),
-      seed: String(seed),
-      ...(trainFirst && { trainFirst: String(trainFirst) }),
-      preset,
-      date: new Date().toISOString(),
-      data: formatBalance(balanceOf(data)),
-      ...(last && { metrics: JSON.stringify(last) }),
-    };
-  };
-  const save = async () => writeFileAtomically(out, await encodeCheckpoint(trainer, metadata()));
-
-  const bar = await startTrainingBar(trainer.steps, trainer.step, options);
+  const bar = await startTrainingBar(trainer.history, options);
   try {
     for await (const progress of trainer.run(signal)) {
+      if (progress.finished) learningRates.push(progress.learningRate);
       bar.show(progress);
-      if (progress.step % options.saveEvery === 0 && progress.step < progress.steps) await save();
+      if (progress.step % options.saveEvery === 0 && progress.step < progress.steps)
+        await writeFileAtomically(files.model, await encodeCheckpoint(trainer, metadataOf(trainer, run)));
     }
   } finally {
     bar.stop();
   }
-  const seconds = (performance.now() - started) / 1000;
-  const isFinished = trainer.step === trainer.steps;
-  if (isFinished) await writeFileAtomically(out, await encodeModel(trainer, metadata()));
-  else await save();
+  const encode = trainer.step === trainer.steps ? encodeModel : encodeCheckpoint;
+  const model = await encode(trainer, metadataOf(trainer, run));
+  await writeFileAtomically(files.model, model);
+  return { model, seconds: (performance.now() - started) / 1000 };
+}
 
-  const chart = join(dirname(out), `${parse(out).name}.svg`);
-  if (trainer.history.length > 0)
-    await writeFileAtomically(chart, new TextEncoder().encode(trainingChart(trainer.history)));
+interface FinishedTraining {
+  /** The bytes of its file. */
+  model: Uint8Array;
+  seconds: number;
+}
+
+function metadataOf(trainer: Trainer, { data, choices, learningRates }: Run): Record<string, string> {
+  const { seed, trainFirst, preset, aligned } = choices;
   const [last] = trainer.history.slice(-1);
+  return {
+    names: JSON.stringify(data.names),
+    seed: String(seed),
+    preset,
+    ...(trainFirst && { trainFirst: String(trainFirst) }),
+    ...(aligned && { aligned: 'yes' }),
+    date: new Date().toISOString(),
+    data: formatBalance(balanceOf(data)),
+    learningRates: JSON.stringify(learningRates),
+    ...(last && { metrics: JSON.stringify(last) }),
+  };
+}
+
+/** On stdout what came of it; beside the model a page and a picture of how it went. */
+async function tellTraining(trainer: Trainer, run: Run, { model, seconds }: FinishedTraining): Promise<void> {
+  const { options, data, train, test, device, files, choices } = run;
+  const { step, steps, history } = trainer;
+  const isFinished = step === steps;
+  const [last] = history.slice(-1);
+  const mistakes = last ? await findMistakes(device.backend, model, test) : [];
+  if (last) await writeReportFiles(trainer, run, mistakes, seconds);
   const report = {
-    model: out,
+    model: files.model,
     finished: isFinished,
-    step: trainer.step,
-    steps: trainer.steps,
+    step,
+    steps,
     people: data.names.length,
     images: { train: train.examples.length, test: test.examples.length },
     parameters: trainer.network.parameterCount,
-    seed,
+    seed: choices.seed,
     device: device.backend.name,
     seconds,
-    ...(last && { chart, accuracy: last.testAccuracy, loss: last.testLoss, history: trainer.history }),
+    ...(last && {
+      report: files.page,
+      chart: files.chart,
+      accuracy: last.testAccuracy,
+      loss: last.testLoss,
+      history,
+      mistakes,
+    }),
   };
   if (options.json) printJson(report);
   else if (last) {
@@ -168,16 +193,55 @@ async function runTraining(trainer: Trainer, run: Run, signal: AbortSignal): Pro
         ['Test', last.testLoss.toFixed(3), percent(last.testAccuracy)],
       ],
     );
-    printLine(`Written: ${out}, ${chart}; ${seconds.toFixed(1)} s`);
+    printLine(`Written: ${files.model}, ${files.page}, ${files.chart}; ${seconds.toFixed(1)} s`);
     const { backend, reason } = device;
     printDevice({ name: backend.name, description: backend.description, reason });
   }
   if (isFinished) return;
-  const words = process.argv.slice(2).filter((word) => word !== '--resume');
-  const again = ['likeness', ...words, '--resume'].map(quoted).join(' ');
-  tell(`stopped after step ${trainer.step} of ${trainer.steps}, saved to ${out}; go on with: ${again}`);
+  const again = [...typed().filter((word) => word !== '--resume'), '--resume'];
+  tell(`stopped after step ${step} of ${steps}, saved to ${files.model}; go on with: ${again.join(' ')}`);
   process.exitCode = EXIT.interrupted;
 }
+
+async function writeReportFiles(trainer: Trainer, run: Run, mistakes: readonly Mistake[], seconds: number) {
+  const { train, test, device, files, choices, learningRates } = run;
+  const { step, steps, history, network, settings } = trainer;
+  const last = history[history.length - 1];
+  const { height, width, channels } = network.options.input;
+  const { writeReport } = await import('./report');
+  const { html, svg } = writeReport({
+    title: `Training of ${basename(files.model)}`,
+    result:
+      `${percent(last.testAccuracy)} of ${test.examples.length} test images were given the right name, ` +
+      `of ${test.names.length} people, after epoch ${last.epoch} of ${settings.epochs}.` +
+      `${step === steps ? '' : ` The training was stopped after step ${step} of ${steps}.`}`,
+    command: typed().join(' '),
+    history,
+    learningRates,
+    mistakes,
+    facts: {
+      people: train.names.length,
+      'images trained on': train.examples.length,
+      'images tested on': test.examples.length,
+      input: `${width} x ${height} pixels, ${channels === 1 ? 'grey' : 'in colour'}`,
+      parameters: network.parameterCount.toLocaleString('en'),
+      'loss, training': last.loss.toFixed(3),
+      'loss, test': last.testLoss.toFixed(3),
+      'accuracy, training': percent(last.accuracy),
+      'accuracy, test': percent(last.testAccuracy),
+      'computed on': `${device.backend.name} (${device.backend.description})`,
+      'seconds of this run': seconds.toFixed(1),
+      date: new Date().toISOString(),
+    },
+    settings: { preset: choices.preset, ...settings, augmentation: JSON.stringify(RECIPES[choices.preset].augment) },
+  });
+  const encoder = new TextEncoder();
+  await writeFileAtomically(files.page, encoder.encode(html));
+  await writeFileAtomically(files.chart, encoder.encode(svg));
+}
+
+/** The words of the command. */
+const typed = (): string[] => ['likeness', ...process.argv.slice(2)].map(quoted);
 
 /** As a shell reads it. */
 const quoted = (word: string) => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
@@ -197,12 +261,26 @@ function shapeOf({ height, width, channels }: MiniResNetOptions['input']): Pixel
   return { height, width, channels };
 }
 
-/** What the training that is gone on with was started with: it decides which images are trained on. */
-function choicesOf({ model }: ModelFile, source: string): Pick<TrainOptions, 'seed' | 'trainFirst' | 'preset'> {
-  const { seed, trainFirst, preset } = model.metadata;
+function choicesOf({ model }: ModelFile, source: string): Choices {
+  const { seed, trainFirst, preset, aligned } = model.metadata;
   if (seed === undefined || (preset !== 'tiny' && preset !== 'default'))
     throw new UserError(`${source} was not written by likeness train; it cannot be gone on with`);
-  return { seed: Number(seed), preset, ...(trainFirst && { trainFirst: Number(trainFirst) }) };
+  return {
+    seed: Number(seed),
+    preset,
+    aligned: aligned === 'yes',
+    ...(trainFirst && { trainFirst: Number(trainFirst) }),
+  };
+}
+
+/** What cannot be read is not drawn. */
+function learningRatesOf({ model }: ModelFile): number[] {
+  try {
+    const rates: unknown = JSON.parse(model.metadata.learningRates);
+    return Array.isArray(rates) ? rates.map(Number) : [];
+  } catch {
+    return [];
+  }
 }
 
 async function readFolder(
@@ -223,7 +301,24 @@ async function readFolder(
   return data;
 }
 
-async function expectWritable(folder: string): Promise<void> {
+interface Files {
+  model: string;
+  page: string;
+  chart: string;
+}
+
+/** What a training writes: the model, and how it went, as a page and as a picture. */
+function filesOf(out: string): Files {
+  if (out.trim() === '') throw new UserError('--out is empty; name the file of the model');
+  const { dir, name, ext } = parse(out);
+  if (['.svg', '.html'].includes(ext.toLowerCase()))
+    throw new UserError(`${out} names a picture or a page; name the file of the model, such as ${name}.safetensors`);
+  return { model: out, page: join(dir, `${name}.html`), chart: join(dir, `${name}.svg`) };
+}
+
+/** Before a training, and not at its end. */
+async function expectWritable({ model, page, chart }: Files): Promise<void> {
+  const folder = dirname(model);
   try {
     await access(folder, constants.W_OK);
   } catch (error) {
@@ -231,4 +326,6 @@ async function expectWritable(folder: string): Promise<void> {
       cause: error,
     });
   }
+  for (const path of [model, page, chart])
+    if (await isFolder(path)) throw new UserError(`${path} cannot be written: there is a folder of that name`);
 }
