@@ -7,10 +7,24 @@ export {
   type Template,
   umeyama,
 } from './face/align';
+export { type AugmentOptions, augment, NO_AUGMENT } from './face/augment';
 export type { Box } from './face/boxes';
+export {
+  type Balance,
+  balanceOf,
+  type Dataset,
+  DatasetError,
+  type Example,
+  formatBalance,
+  splitDataset,
+  syntheticDataset,
+} from './face/dataset';
 export type { DetectOptions, DetectorName } from './face/detect';
 export { annotate, type Mark } from './face/draw';
 export { encodePng, ImageError, type ImageSource, type RawImage, readImage } from './face/image';
 export type { ModelSource } from './face/model';
 export * from './face/pipeline';
+export type { PixelShape } from './face/pixels';
+export { type Person, syntheticPerson, syntheticPhoto } from './face/synthetic';
+export { TrainingImages } from './face/training-images';
 export { cosineSimilarity, euclideanDistance } from './face/verify';

@@ -110,4 +110,4 @@ const heading = (text: string, options: Plot.TextOptions) =>
   Plot.text([text], { dy: -26, fontSize: 13, fontWeight: 'bold', ...options });
 
 const legend = (name: keyof typeof COLOURS, place: number) =>
-  heading(`— ${name}`, { frameAnchor: 'top-right', dx: place === 0 ? -52 : 0, fill: COLOURS[name] });
+  heading(`— ${name}`, { frameAnchor: 'top-right', dx: place === 0 ? -58 : 0, fill: COLOURS[name] });

@@ -31,8 +31,8 @@ const STYLE = `
   @media (prefers-color-scheme: dark) { body { color: #ddd; background: #16181d; } }
 `;
 const NOTE =
-  'Training figures are of varied images, of smoothed targets, and of weights that still change during the epoch: they ' +
-  'may be worse than those of the test images, which are shown as they are after it. Losses beyond the scale are cut off.';
+  'Training figures are of varied images, smoothed targets, and weights that still change during the epoch; test images ' +
+  'are taken as they are, after it. So the former may be worse. A loss beyond the scale is drawn at its edge.';
 const MOST_MISTAKES = 20;
 
 /** A page to read in a browser, which needs no other file, and its curves as a picture. */

@@ -16,7 +16,17 @@ import { isFolder, writeFileAtomically } from './files';
 import { readModelFile } from './identify';
 import { findMistakes, type Mistake } from './mistakes';
 import type { CommonOptions } from './options';
-import { EXIT, printDevice, printJson, printLine, printTable, tell, UserError } from './output';
+import {
+  EXIT,
+  type Progress,
+  printDevice,
+  printJson,
+  printLine,
+  printTable,
+  startProgress,
+  tell,
+  UserError,
+} from './output';
 import { startTrainingBar } from './training-bar';
 import { percent } from './verify';
 
@@ -289,14 +299,20 @@ async function readFolder(
   options: TrainOptions,
   signal: AbortSignal,
 ): Promise<Dataset> {
-  const { device, threads, aligned = false } = options;
+  const { device, threads, aligned = false, progress } = options;
+  let bar: Promise<Progress> | undefined;
+  const advance = async (total: number) => {
+    bar ??= startProgress(total, progress);
+    (await bar).advance();
+  };
   const data = await loadFolder(folder, {
     ...shape,
     aligned,
     signal,
     cacheFolder: join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'likeness', 'faces'),
     pipeline: { device, ...(threads === undefined ? {} : { threads }) },
-  });
+    onProgress: (_, total) => void advance(total),
+  }).finally(async () => (await bar)?.stop());
   for (const { error } of data.problems) tell(error);
   return data;
 }

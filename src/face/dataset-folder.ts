@@ -6,7 +6,7 @@ import { type Dataset, DatasetError, type Example } from './dataset';
 import { readCached, writeCached } from './dataset-cache';
 import { readImage } from './image';
 import { FacePipeline, type PipelineOptions } from './pipeline';
-import { type PixelShape, resize, toBytes } from './pixels';
+import { inputPixels, type PixelShape } from './pixels';
 
 /*
  * A folder of folders, one person each, becomes a data set (Node only). All files are decoded, and their faces found
@@ -141,11 +141,11 @@ class FaceReader {
     const { template = 'arcface', signal } = this.#options;
     const image = { ...(await readImage(new File([Uint8Array.from(bytes)], file))), name: file };
     const pipeline = await this.#open();
-    if (!pipeline) return toBytes(resize(image, this.#options));
+    if (!pipeline) return inputPixels(image, this.#options);
     const faces = await pipeline.align(image, { template, ...(signal ? { signal } : {}) });
     const area = ({ box: [, , width, height] }: (typeof faces)[number]) => width * height;
     const [largest] = faces.sort((a, b) => area(b) - area(a));
-    return largest && toBytes(resize(largest.chip, this.#options));
+    return largest && inputPixels(largest.chip, this.#options);
   }
 }
 

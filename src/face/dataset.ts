@@ -1,7 +1,7 @@
 import { shuffled } from '../nn/sampler';
 import { random } from '../tensor/random';
 import { ARCFACE_TEMPLATE } from './align';
-import { type PixelShape, resize, toBytes } from './pixels';
+import { inputPixels, type PixelShape } from './pixels';
 import { syntheticPerson, syntheticPhoto } from './synthetic';
 
 export interface Example {
@@ -39,7 +39,7 @@ export function syntheticDataset(options: PixelShape & { people: number; imagesE
     names.push(`person ${label + 1}`);
     for (let k = 0; k < imagesEach; k++) {
       const { image } = syntheticPhoto(person, own.fork(), { height, width, channels, framing: ARCFACE_TEMPLATE });
-      const pixels = toBytes(resize(image, { height, width, channels }));
+      const pixels = inputPixels(image, { height, width, channels });
       examples.push({ pixels, label, file: `person ${label + 1}, photo ${k + 1}` });
     }
   }

@@ -4,8 +4,7 @@ import { decodeModel } from '../nn/checkpoint';
 import { type MiniResNet, miniResNetFrom } from '../nn/mini-resnet';
 import type { NamedValues } from '../tensor/safetensors';
 import { type Calibrations, parseCalibrations } from './calibrate';
-import type { RawImage } from './image';
-import { type PixelShape, resize, toBytes } from './pixels';
+import type { PixelShape } from './pixels';
 
 /** A model file, as `likeness train` writes it. A string is a file's path in Node and a URL in a browser. */
 export type ModelSource = string | URL | Uint8Array | ArrayBuffer;
@@ -63,9 +62,6 @@ export function openModel(backend: Backend, bytes: Uint8Array, source = 'the mod
     throw error;
   }
 }
-
-/** What a network sees of an aligned face: cut, resized and rounded as the images that it was trained on. */
-export const inputPixels = (chip: RawImage, shape: PixelShape): Uint8Array => toBytes(resize(chip, shape));
 
 function parseNames(json: string | undefined): string[] | undefined {
   try {

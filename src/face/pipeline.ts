@@ -7,8 +7,9 @@ import { type Embedder, type Embedding, PRETRAINED, PretrainedEmbedder } from '.
 import { ClosedSet, type Identification } from './identify';
 import { ImageError, type ImageSource, nameOf, type RawImage, readImage } from './image';
 import { LandmarkFinder, type LandmarkName } from './landmarks';
-import { type FaceModel, inputPixels, type ModelSource, openModel, readModel } from './model';
+import { type FaceModel, type ModelSource, openModel, readModel } from './model';
 import { ModelEmbedder } from './model-embedder';
+import { inputPixels } from './pixels';
 import { type Calibration, type Comparison, compareEmbeddings, NO_THRESHOLD } from './verify';
 import { cutChip } from './warp';
 

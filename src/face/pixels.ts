@@ -37,9 +37,11 @@ export function resize(image: RawImage, { height, width, channels }: PixelShape)
   return pixels;
 }
 
+/** What a network sees of an aligned face, training and later alike: cut, resized, and rounded to bytes. */
+export const inputPixels = (chip: RawImage, shape: PixelShape): Uint8Array => toBytes(resize(chip, shape));
+
 /** From 0 ... 1 to 0 ... 255, rounded. */
-export const toBytes = (pixels: Float32Array): Uint8Array =>
-  Uint8Array.from(pixels, (value) => Math.round(255 * value));
+const toBytes = (pixels: Float32Array): Uint8Array => Uint8Array.from(pixels, (value) => Math.round(255 * value));
 
 /** For each place of a row of `count`, taken `step` apart from the middle of `length` pixels: which pixels weigh how much. */
 function weightsOf(length: number, count: number, step: number): [from: number, weight: number][][] {

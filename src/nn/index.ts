@@ -1,8 +1,10 @@
 export { WeightAverage } from './average';
 export { BatchNorm2d, type BatchNorm2dOptions } from './batch-norm2d';
+export { decodeModel, encodeCheckpoint, encodeModel, type ModelFile, resume, type SavedTraining } from './checkpoint';
 export { clipGradients } from './clip';
 export { compile, type Forward, Plan } from './compile';
 export { CosineClassifier, cosines } from './cosine-classifier';
+export { evaluate, type LabelledImage, type Pixels, stacked, standardized } from './evaluation';
 export { fromKerasResNet50, fromTorch } from './import-weights';
 export {
   Conv2d,
@@ -30,6 +32,7 @@ export {
 } from './loss';
 export { MINI_RESNET_PRESETS, MiniResNet, type MiniResNetOptions, miniResNetFrom } from './mini-resnet';
 export { type Birth, Module } from './module';
+export { type LayerMemory, memoryByLayer } from './operations';
 export {
   AdamW,
   type AdamWOptions,
@@ -42,4 +45,15 @@ export {
 export { Parameters } from './parameters';
 export { type BlockForm, ResidualBlock, type ResidualBlockOptions } from './residual-block';
 export { KERAS_RESNET50, ResNet50, type ResNet50Options } from './resnet50';
+export { balancedBatches, type Sampler, shuffledBatches } from './sampler';
 export { constantRate, cosine, type Schedule, steps, warmUp } from './schedule';
+export {
+  type EpochRecord,
+  plainData,
+  TRAINING_DEFAULTS,
+  Trainer,
+  type TrainingData,
+  type TrainingPosition,
+  type TrainingProgress,
+  type TrainingSettings,
+} from './trainer';
