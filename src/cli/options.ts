@@ -86,7 +86,7 @@ export const TRAINING_EXAMPLES = `
 Examples:
   likeness train people --out model.safetensors             people/Ada/1.jpg, people/Ben/1.jpg and so on
   likeness train --out model.safetensors                    forty drawn people, to try it
-  likeness train people --out model.safetensors --resume    go on after Ctrl-C, or where the power went
+  likeness train people --out model.safetensors --resume    go on after Ctrl-C or a crash
   likeness train people --out big.safetensors --preset default --epochs 90
   likeness train chips --aligned --train-first 5 --out model.safetensors --json > figures.json
 
