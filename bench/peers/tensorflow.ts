@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { platform } from '../../src/platform/node';
 
 export interface TfTensor {
   readonly shape: number[];
@@ -9,17 +10,39 @@ export interface TfTensor {
   dispose(): void;
 }
 
-type TfPadding = 'same' | 'valid';
+export interface TfVariable extends TfTensor {
+  assign(value: TfTensor): void;
+}
+
+/** A number: so many zeros on each side. */
+type TfPadding = 'same' | 'valid' | number;
+
+interface TfOptimizer {
+  /** Changes every trainable variable that the loss depends on; gives the loss before that. */
+  minimize(loss: () => TfTensor, givesLoss: true): TfTensor;
+}
+
+/** The gradient of a convolution's filter, as an addition to a backend that lacks it. */
+interface TfFilterGradient {
+  kernelName: 'Conv2DBackpropFilter';
+  backendName: 'wasm';
+  kernelFunc(call: {
+    inputs: { x: TfTensor; dy: TfTensor };
+    attrs: { strides: number; pad: number; filterShape: number[] };
+  }): TfTensor;
+}
 
 /** What the benchmarks use of @tensorflow/tfjs-core. */
 export interface TensorFlow {
   env(): { set(flag: string, value: boolean): void };
   setBackend(name: string): Promise<boolean>;
   tensor(values: Float32Array, shape: readonly number[]): TfTensor;
+  variable(initial: TfTensor, isTrainable: boolean): TfVariable;
+  oneHot(indices: readonly number[], depth: number): TfTensor;
   tidy<T>(compute: () => T): T;
   add(a: TfTensor, b: TfTensor): TfTensor;
   sub(a: TfTensor, b: TfTensor): TfTensor;
-  mul(a: TfTensor, b: TfTensor): TfTensor;
+  mul(a: TfTensor, b: TfTensor | number): TfTensor;
   div(a: TfTensor, b: number): TfTensor;
   relu(x: TfTensor): TfTensor;
   conv2d(x: TfTensor, filter: TfTensor, stride: number, padding: TfPadding): TfTensor;
@@ -38,6 +61,22 @@ export interface TensorFlow {
   pad(x: TfTensor, paddings: [number, number][]): TfTensor;
   mean(x: TfTensor, axes: number[]): TfTensor;
   matMul(a: TfTensor, b: TfTensor): TfTensor;
+  moments(x: TfTensor, axes: number[]): { mean: TfTensor; variance: TfTensor };
+  batchNorm(
+    x: TfTensor,
+    mean: TfTensor,
+    variance: TfTensor,
+    offset: TfTensor,
+    scale: TfTensor,
+    epsilon: number,
+  ): TfTensor;
+  losses: { softmaxCrossEntropy(target: TfTensor, logits: TfTensor): TfTensor };
+  reshape(x: TfTensor, shape: readonly number[]): TfTensor;
+  transpose(x: TfTensor): TfTensor;
+  stridedSlice(x: TfTensor, begin: number[], end: number[], strides: number[]): TfTensor;
+  stack(tensors: TfTensor[]): TfTensor;
+  registerKernel(kernel: TfFilterGradient): void;
+  train: { momentum(learningRate: number, momentum: number): TfOptimizer };
 }
 
 interface WasmBackend {
@@ -57,12 +96,16 @@ export function isTensorFlowInstalled(): boolean {
 }
 
 /** One a process: backend, kernels and thread count are global. */
-export async function openTensorFlow(backend: 'cpu' | 'wasm', threads = 1): Promise<TensorFlow> {
+export async function openTensorFlow(backend: 'cpu' | 'wasm' | 'webgpu', threads = 1): Promise<TensorFlow> {
   const tf: TensorFlow = require('@tensorflow/tfjs-core');
   tf.env().set('PROD', true); // without its checks
   if (backend === 'cpu') {
     require('@tensorflow/tfjs-backend-cpu');
     await tf.setBackend('cpu');
+    return tf;
+  }
+  if (backend === 'webgpu') {
+    await openWithDawn(tf);
     return tf;
   }
   const wasm: WasmBackend = require('@tensorflow/tfjs-backend-wasm');
@@ -72,6 +115,18 @@ export async function openTensorFlow(backend: 'cpu' | 'wasm', threads = 1): Prom
   if (wasm.getThreadsCount() !== threads)
     throw new Error(`TensorFlow.js runs on ${wasm.getThreadsCount()} threads instead of ${threads}`);
   return tf;
+}
+
+/** Without this TensorFlow.js has operations but no gradients: loading its layers registers them. */
+export const loadGradients = (): void => void require('@tensorflow/tfjs-layers');
+
+/** TensorFlow.js looks for WebGPU where a browser has it: there it is given the one that likeness uses in Node. */
+async function openWithDawn(tf: TensorFlow): Promise<void> {
+  const { gpu, reason } = await platform.gpu();
+  if (!gpu) throw new Error(`TensorFlow.js webgpu: ${reason}`);
+  Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
+  require('@tensorflow/tfjs-backend-webgpu');
+  if (!(await tf.setBackend('webgpu'))) throw new Error('TensorFlow.js webgpu: cannot be opened');
 }
 
 /**

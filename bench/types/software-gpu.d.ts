@@ -1,0 +1,3 @@
+declare module '*/scripts/software-gpu.mjs' {
+  export function softwareGpuEnvironment(): Promise<Record<string, string>>;
+}
