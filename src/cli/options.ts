@@ -74,6 +74,30 @@ export const trainingOptions = () => [
   new Option('--train-first <count>', 'train on so many images of each person, in the order of their names').argParser(
     number(1, 1_000_000, true),
   ),
+  new Option('--loss <name>', "arcface and cosface keep the right person's angle at a distance, the margin")
+    .choices(['softmax', 'arcface', 'cosface'])
+    .default(undefined, 'softmax'),
+  new Option('--margin <number>', 'of arcface (an angle, in radians) and cosface (a cosine)')
+    .argParser(number(0, 1))
+    .default(undefined, '0.3'),
+  new Option('--triplet <weight>', 'add the triplet loss with semi-hard mining, worth so much').argParser(
+    number(0, 100),
+  ),
+  new Option('--images-each <count>', 'balanced batches: so many images of each person in a batch').argParser(
+    number(1, 4096, true),
+  ),
+  new Option('--optimizer <name>', 'sgd has momentum and looks ahead').choices(['sgd', 'adamw']),
+  new Option('--learning-rate <number>', 'the highest, after warming up').argParser(number(1e-9, 100)),
+  new Option('--average <decay>', 'evaluate and save a moving average of the weights, say 0.99').argParser(
+    number(0, 1),
+  ),
+  new Option('--form <name>', 'where batch norm and ReLU stand in a residual block').choices([
+    'article',
+    'post-activation',
+    'pre-activation',
+  ]),
+  new Option('--plain', 'leave out the skips, to see what they are for'),
+  new Option('--profile', 'print the memory of a step and the layers that hold it'),
   new Option('--save-every <steps>', 'how often to save what --resume goes on from')
     .argParser(number(1, 1_000_000, true))
     .default(200),
@@ -88,6 +112,8 @@ Examples:
   likeness train --out model.safetensors                    forty drawn people, to try it
   likeness train people --out model.safetensors --resume    go on after Ctrl-C or a crash
   likeness train people --out big.safetensors --preset default --epochs 90
+  likeness train people --out arc.safetensors --loss arcface --margin 0.4 --images-each 4
+  likeness train --out plain.safetensors --plain --profile
   likeness train chips --aligned --train-first 5 --out model.safetensors --json > figures.json
 
 Of each person four fifths of the images are trained on and the others tested. Beside model.safetensors come

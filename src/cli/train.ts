@@ -2,13 +2,18 @@ import { access, constants } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join, parse } from 'node:path';
 import type { AugmentOptions } from '../face/augment';
+import type { Calibrations } from '../face/calibrate';
 import { balanceOf, type Dataset, formatBalance, splitDataset, syntheticDataset } from '../face/dataset';
 import { loadFolder } from '../face/dataset-folder';
+import { calibrateModel } from '../face/model-embedder';
 import type { PixelShape } from '../face/pixels';
 import { TrainingImages } from '../face/training-images';
+import type { Calibration } from '../face/verify';
 import type { Backend } from '../kernels/backend';
+import { MeteredBackend } from '../kernels/metered';
 import { decodeModel, encodeCheckpoint, encodeModel, type ModelFile, resume } from '../nn/checkpoint';
 import { MINI_RESNET_PRESETS, MiniResNet, type MiniResNetOptions, miniResNetFrom } from '../nn/mini-resnet';
+import type { BlockForm } from '../nn/residual-block';
 import { Trainer, type TrainingSettings } from '../nn/trainer';
 import { type OpenedDevice, openDevice } from '../tensor/device';
 import { random } from '../tensor/random';
@@ -27,6 +32,7 @@ import {
   tell,
   UserError,
 } from './output';
+import { printStepMemory, type StepMemory, stepMemory } from './step-memory';
 import { startTrainingBar } from './training-bar';
 import { percent } from './verify';
 
@@ -38,6 +44,16 @@ export interface TrainOptions extends CommonOptions {
   batch?: number;
   aligned?: boolean;
   trainFirst?: number;
+  loss?: TrainingSettings['loss'];
+  margin?: number;
+  triplet?: number;
+  imagesEach?: number;
+  optimizer?: TrainingSettings['optimizer'];
+  learningRate?: number;
+  average?: number;
+  form?: BlockForm;
+  plain?: boolean;
+  profile?: boolean;
   resume?: boolean;
   saveEvery: number;
   progress: boolean;
@@ -76,7 +92,9 @@ export async function train(folder: string | undefined, options: TrainOptions, s
   const choices = saved ? choicesOf(saved, out) : options;
   const { seed, trainFirst, preset } = choices;
   if (saved && !saved.training) throw new UserError(`${out} is trained to its end; there is nothing to go on with`);
-  const device = await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads });
+  const opened = await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads });
+  const meter = options.profile ? new MeteredBackend(opened.backend) : undefined;
+  const device = { ...opened, backend: meter ?? opened.backend };
   try {
     const recipe: Recipe = RECIPES[preset];
     const network = saved ? miniResNetFrom(device.backend, saved.model, out) : undefined;
@@ -88,7 +106,8 @@ export async function train(folder: string | undefined, options: TrainOptions, s
       throw new UserError(`${out} was trained on other people than those of ${folder ?? 'the synthetic ones'}`);
     const { train, test } = splitDataset(data, trainFirst ? { first: trainFirst } : { share: TRAINING_SHARE, seed });
 
-    const born = network ?? newNetwork(device.backend, recipe.network, data.names.length, seed);
+    const born =
+      network ?? newNetwork(device.backend, { ...recipe.network, ...givenNetwork(options) }, data.names.length, seed);
     const settings = saved?.training?.settings ?? { ...recipe.settings, ...given(options), seed };
     using images = new TrainingImages(train.examples, test.examples, { shape, augment: recipe.augment, seed });
     const trainer = new Trainer(born, images, settings);
@@ -98,7 +117,7 @@ export async function train(folder: string | undefined, options: TrainOptions, s
         `${formatBalance(balanceOf(data))}; ${train.examples.length} to train on, ${test.examples.length} to test.`,
       );
     const learningRates = saved ? learningRatesOf(saved) : [];
-    const run = { data, train, test, device, options, files, choices, learningRates };
+    const run = { data, train, test, device, meter, options, files, choices, learningRates };
     const model = await runTraining(trainer, run, signal);
     await tellTraining(trainer, run, model);
     trainer.dispose();
@@ -116,6 +135,7 @@ interface Run {
   train: Dataset;
   test: Dataset;
   device: OpenedDevice;
+  meter: MeteredBackend | undefined;
   options: TrainOptions;
   files: Files;
   choices: Choices;
@@ -125,12 +145,16 @@ interface Run {
 
 /** Trains to the end or to the signal, and saves now and then. */
 async function runTraining(trainer: Trainer, run: Run, signal: AbortSignal): Promise<FinishedTraining> {
-  const { options, files, learningRates } = run;
+  const { options, files, learningRates, meter, test } = run;
   const started = performance.now();
+  let memory: StepMemory | undefined;
+  meter?.takePeak();
   const bar = await startTrainingBar(trainer.history, options);
   try {
     for await (const progress of trainer.run(signal)) {
       if (progress.finished) learningRates.push(progress.learningRate);
+      const peak = meter?.takePeak();
+      if (meter && peak && !progress.finished) memory ??= stepMemory(trainer, meter.liveBytes, peak);
       bar.show(progress);
       if (progress.step % options.saveEvery === 0 && progress.step < progress.steps)
         await writeFileAtomically(files.model, await encodeCheckpoint(trainer, metadataOf(trainer, run)));
@@ -138,15 +162,21 @@ async function runTraining(trainer: Trainer, run: Run, signal: AbortSignal): Pro
   } finally {
     bar.stop();
   }
-  const encode = trainer.step === trainer.steps ? encodeModel : encodeCheckpoint;
-  const model = await encode(trainer, metadataOf(trainer, run));
+  const isFinished = trainer.step === trainer.steps;
+  const encoded = await (isFinished ? encodeModel : encodeCheckpoint)(trainer, metadataOf(trainer, run));
+  const { bytes: model, calibrations } = isFinished
+    ? await calibrateModel(run.device.backend, encoded, test.examples)
+    : { bytes: encoded, calibrations: {} };
   await writeFileAtomically(files.model, model);
-  return { model, seconds: (performance.now() - started) / 1000 };
+  return { model, calibrations, memory, seconds: (performance.now() - started) / 1000 };
 }
 
 interface FinishedTraining {
   /** The bytes of its file. */
   model: Uint8Array;
+  /** For comparing two faces with it; none before the training is finished. */
+  calibrations: Calibrations;
+  memory: StepMemory | undefined;
   seconds: number;
 }
 
@@ -167,7 +197,8 @@ function metadataOf(trainer: Trainer, { data, choices, learningRates }: Run): Re
 }
 
 /** On stdout what came of it; beside the model a page and a picture of how it went. */
-async function tellTraining(trainer: Trainer, run: Run, { model, seconds }: FinishedTraining): Promise<void> {
+async function tellTraining(trainer: Trainer, run: Run, finished: FinishedTraining): Promise<void> {
+  const { model, calibrations, memory, seconds } = finished;
   const { options, data, train, test, device, files, choices } = run;
   const { step, steps, history } = trainer;
   const isFinished = step === steps;
@@ -185,6 +216,8 @@ async function tellTraining(trainer: Trainer, run: Run, { model, seconds }: Fini
     seed: choices.seed,
     device: device.backend.name,
     seconds,
+    ...(calibrations.flip && { calibration: calibrations.flip }),
+    ...(memory && { memory }),
     ...(last && {
       report: files.page,
       chart: files.chart,
@@ -203,6 +236,8 @@ async function tellTraining(trainer: Trainer, run: Run, { model, seconds }: Fini
         ['Test', last.testLoss.toFixed(3), percent(last.testAccuracy)],
       ],
     );
+    if (calibrations.flip) printLine(calibrationLine(calibrations.flip));
+    if (memory) printStepMemory(memory);
     printLine(`Written: ${files.model}, ${files.page}, ${files.chart}; ${seconds.toFixed(1)} s`);
     const { backend, reason } = device;
     printDevice({ name: backend.name, description: backend.description, reason });
@@ -256,10 +291,33 @@ const typed = (): string[] => ['likeness', ...process.argv.slice(2)].map(quoted)
 /** As a shell reads it. */
 const quoted = (word: string) => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-const given = ({ epochs, batch }: TrainOptions): Partial<TrainingSettings> => ({
-  ...(epochs !== undefined && { epochs }),
-  ...(batch !== undefined && { batchSize: batch }),
-});
+const calibrationLine = ({ threshold, falseMatchRate }: Calibration): string =>
+  `likeness verify --model takes two faces for one person up to the distance ${threshold.toFixed(3)}` +
+  `${falseMatchRate === undefined ? '.' : `, at which ${percent(falseMatchRate)} of the test images' pairs of two people match falsely.`}`;
+
+/** What the words of the command change of the preset's settings. */
+const given = (options: TrainOptions): Partial<TrainingSettings> =>
+  defined({
+    epochs: options.epochs,
+    batchSize: options.batch,
+    loss: options.loss,
+    margin: options.margin,
+    tripletWeight: options.triplet,
+    imagesEach: options.imagesEach ?? (options.triplet ? 2 : undefined),
+    optimizer: options.optimizer,
+    learningRate: options.learningRate,
+    averageDecay: options.average,
+  });
+
+const givenNetwork = ({ loss = 'softmax', form, plain }: TrainOptions): Partial<MiniResNetOptions> =>
+  defined({ form, plain, classifier: loss === 'softmax' ? undefined : 'cosine' });
+
+/** Without what is undefined. */
+const defined = <T extends object>(values: { [K in keyof T]: T[K] | undefined }): Partial<T> => {
+  const result: Partial<T> = {};
+  for (const key in values) if (values[key] !== undefined) result[key] = values[key];
+  return result;
+};
 
 function newNetwork(backend: Backend, preset: Recipe['network'], classes: number, seed: number): MiniResNet {
   // A stream of its own: the trainer's begins with the seed.

@@ -292,4 +292,33 @@ test('the help has examples', async () => {
   assert.match(stdout, /Examples:\n {2}likeness train people --out model\.safetensors/);
 });
 
+test('--profile says what holds the memory of a step, and the forms and losses can be chosen', async () => {
+  const chosen = ['--loss', 'cosface', '--margin', '0.2', '--images-each', '2', '--triplet', '0.5', '--average', '0.9'];
+  const words = [...chosen, '--form', 'pre-activation', '--plain', '--optimizer', 'adamw', '--learning-rate', '0.001'];
+  const { code, stdout, stderr } = await likeness(
+    training('chosen.safetensors', '--epochs', '2', '--profile', '--json', ...words),
+  );
+  assert.is(code, 0, stderr);
+  const { memory }: { memory: { peak: number; kept: number; forward: number; rest: number; layers: Layer[] } } =
+    JSON.parse(stdout);
+  assert.is(memory.kept + memory.forward + memory.rest, memory.peak);
+  assert.ok(memory.kept > 0 && memory.forward > 0 && memory.rest > 0);
+  assert.is(
+    memory.layers.reduce((sum, { bytes }) => sum + bytes, 0),
+    memory.forward,
+  );
+  assert.ok(memory.layers.some(({ layer, bytes }) => layer === 'stages.0.0.conv1' && bytes >= 6 * 28 * 24 * 16 * 4));
+  const { metadata } = readSafetensors(await readFile(path('chosen.safetensors')));
+  const { form, plain, classifier } = JSON.parse(metadata.options);
+  assert.equal([form, plain, classifier], ['pre-activation', true, 'cosine']);
+
+  const table = await likeness(training('chosen.safetensors', '--epochs', '1', '--profile', '--no-progress'));
+  assert.match(table.stdout, /At its peak[\s\S]+Forward pass[\s\S]+stages\.0\.0\.conv1/);
+});
+
+interface Layer {
+  layer: string;
+  bytes: number;
+}
+
 test.run();
