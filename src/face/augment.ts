@@ -1,3 +1,4 @@
+import { mirror } from '../nn/evaluation';
 import type { Random } from '../tensor/random';
 import { type PixelShape, sample } from './pixels';
 
@@ -77,16 +78,6 @@ export function augment(
   adjust(result, shape, { brightness, contrast, saturation: 1 + within(strength.saturation) });
   if (happens(strength.lowResolution)) coarsen(result, shape, 2 + random.below(2));
   if (happens(strength.erase)) erase(result, shape, random);
-  return result;
-}
-
-/** Left becomes right. */
-export function mirror(pixels: Float32Array, { height, width, channels }: PixelShape): Float32Array {
-  const result = new Float32Array(pixels.length);
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++)
-      for (let k = 0; k < channels; k++)
-        result[(y * width + x) * channels + k] = pixels[(y * width + width - 1 - x) * channels + k];
   return result;
 }
 

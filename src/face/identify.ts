@@ -1,5 +1,5 @@
 import type { Backend } from '../kernels/backend';
-import { imagesTensor, type Pixels, stacked } from '../nn/evaluation';
+import { logitsOfBothSides, type Pixels, stacked } from '../nn/evaluation';
 import { noGradient } from '../tensor/autograd';
 import { softmax } from '../tensor/ops/rows';
 import { scope } from '../tensor/scope';
@@ -41,6 +41,8 @@ export class ClosedSet {
   }
 
   /**
+   * Each face is looked at as it is and in the mirror.
+   *
    * @param faces aligned faces, each of the shape `input`, of any brightness and contrast
    * @param count how many candidates to name
    */
@@ -48,8 +50,7 @@ export class ClosedSet {
     if (faces.length === 0) return [];
     const probabilities = await noGradient(() => {
       using _ = scope();
-      const images = imagesTensor(this.#network, stacked(faces));
-      return softmax(this.#network.forward(images)).data();
+      return softmax(logitsOfBothSides(this.#network, stacked(faces))).data();
     });
     const { names } = this;
     return faces.map((_, row) => {

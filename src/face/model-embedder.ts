@@ -1,10 +1,8 @@
 import type { Backend } from '../kernels/backend';
-import type { LabelledImage, Pixels } from '../nn/evaluation';
-import { standardized } from '../nn/evaluation';
+import { type LabelledImage, mirror, type Pixels, standardized } from '../nn/evaluation';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { Tensor } from '../tensor/tensor';
 import { type Affine, ARCFACE_TEMPLATE } from './align';
-import { mirror } from './augment';
 import { type Calibrations, calibrate, pairDistances } from './calibrate';
 import { type Embedder, type Embedding, unitEmbedding } from './embed';
 import type { RawImage } from './image';

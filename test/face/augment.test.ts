@@ -1,7 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { adjust, augment, coarsen, erase, mirror, NO_AUGMENT, place } from '../../src/face/augment';
+import { adjust, augment, coarsen, erase, NO_AUGMENT, place } from '../../src/face/augment';
 import { type PixelShape, resize } from '../../src/face/pixels';
+import { mirror } from '../../src/nn/evaluation';
 import { random } from '../../src/tensor/random';
 
 const test = suite('augmentation');

@@ -3,13 +3,24 @@ import * as assert from 'uvu/assert';
 import { ClosedSet } from '../../src/face/identify';
 import type { Backend } from '../../src/kernels/backend';
 import { MeteredBackend } from '../../src/kernels/metered';
+import { openReference } from '../../src/kernels/reference/backend';
 import { openWasm } from '../../src/kernels/wasm/backend';
 import { decodeModel, encodeCheckpoint, encodeModel, resume } from '../../src/nn/checkpoint';
-import { type LabelledImage, rightIn, standardized } from '../../src/nn/evaluation';
+import {
+  imagesTensor,
+  type LabelledImage,
+  logitsOfBothSides,
+  mirror,
+  rightIn,
+  stacked,
+  standardized,
+} from '../../src/nn/evaluation';
 import { MiniResNet, miniResNetFrom } from '../../src/nn/mini-resnet';
 import { plainData, Trainer, type TrainingData, type TrainingSettings } from '../../src/nn/trainer';
 import { random, stream } from '../../src/tensor/random';
+import { scope } from '../../src/tensor/scope';
 import { testOnEachDevice } from '../helpers/devices';
+import { assertClose } from '../helpers/numbers';
 
 const SHAPE = { height: 12, width: 10, channels: 1 };
 const CLASSES = 4;
@@ -26,7 +37,7 @@ function images(each: number, seed: number): LabelledImage[] {
   );
 }
 
-/** Half of the images are turned over, as the step decides. */
+/** Half of the images are mirrored, as the step decides. */
 function varied(train: readonly LabelledImage[], test: readonly LabelledImage[]): TrainingData {
   const plain = plainData(train, test);
   return {
@@ -36,7 +47,7 @@ function varied(train: readonly LabelledImage[], test: readonly LabelledImage[])
       const size = SHAPE.height * SHAPE.width;
       const pixels = await plain.batch(indices, step);
       for (let k = 0; k < indices.length; k++)
-        if (source.next() < 0.5) pixels.subarray(k * size, (k + 1) * size).reverse();
+        if (source.next() < 0.5) pixels.set(mirror(pixels.subarray(k * size, (k + 1) * size), SHAPE), k * size);
       return pixels;
     },
   };
@@ -222,6 +233,34 @@ test('light is taken off, and a tie is not right', () => {
   assert.equal(bright, standardized(Float32Array.of(1, 2, 3)));
   assert.equal([...standardized(Float32Array.of(4, 4))], [0, 0]);
   assert.is(rightIn([1, 2, 3, 3, 0, Number.NaN], [1, 0, 0]), 1);
+});
+
+test('an image is judged from both sides', async () => {
+  const backend = openReference();
+  const { network, trainer, dispose } = make(backend);
+  await advance(trainer, 3);
+  const faces = images(2, 9).map(({ pixels }) => pixels);
+  const logits = async (pixels: Float32Array) => {
+    using _ = scope();
+    return network.evaluate().forward(imagesTensor(network, pixels)).data();
+  };
+  const plain = stacked(faces);
+  const [left, right] = [await logits(plain), await logits(mirror(plain, SHAPE))];
+  const both = await (() => {
+    using _ = scope();
+    return logitsOfBothSides(network, plain).data();
+  })();
+  assertClose(
+    both,
+    Array.from(left, (value, k) => (value + right[k]) / 2),
+    1e-12,
+  );
+  assert.equal(
+    mirror(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), { width: 2, channels: 2 }),
+    Float32Array.of(3, 4, 1, 2, 7, 8, 5, 6),
+  );
+  dispose();
+  assert.is(backend.liveBytes, 0);
 });
 
 test.run();
