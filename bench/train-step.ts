@@ -264,7 +264,7 @@ function summarize(row: Row, results: readonly StepResult[], milliseconds: numbe
 
 /**
  * The first of several steps warms up. Its loss is compared with ours; those after it only in the check, for in the
- * large network roundings grow from step to step, and TensorFlow.js adds up long sums in float32.
+ * large network roundings grow: of 8 images the loss after a step is 1.72270 in float64, 1.72249 here, 1.72312 there.
  */
 async function timeSlow(
   row: Running,
