@@ -7,6 +7,7 @@ import {
   type CommonOptions,
   commonOptions,
   type EmbedOptions,
+  falseMatchRateOption,
   modelOption,
   noFlipOption,
   outOption,
@@ -90,6 +91,7 @@ command('verify <photo> <other-photo>', 'tell whether two photos show one person
   noFlipOption(),
   modelOption(),
   thresholdOption(),
+  falseMatchRateOption(),
 ]).action(async (a: string, b: string, options: VerifyOptions) => {
   await (await import('./verify')).verify([a, b], options, signal);
 });

@@ -25,7 +25,7 @@ export interface EmbedOptions extends PhotoOptions {
 }
 
 /** A number that must lie in a range, both ends included. */
-function number(lowest: number, highest: number, isWhole = false) {
+export function number(lowest: number, highest: number, isWhole = false) {
   return (text: string): number => {
     const value = text.trim() === '' ? Number.NaN : Number(text);
     if (!(value >= lowest && value <= highest) || (isWhole && !Number.isInteger(value)))
@@ -128,6 +128,11 @@ export const modelOption = (description = 'a model that likeness train wrote, in
 
 export const thresholdOption = () =>
   new Option('--threshold <distance>', 'largest distance that counts as the same person').argParser(number(0, 2));
+
+export const falseMatchRateOption = () =>
+  new Option('--false-match-rate <share>', "take the model's threshold for this share of false matches, say 0.001")
+    .argParser(number(0, 1))
+    .conflicts('threshold');
 
 export const outOption = (description: string) => new Option('--out <path>', description);
 

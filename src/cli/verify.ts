@@ -1,12 +1,21 @@
 import colours from 'picocolors';
 import { readImage } from '../face/image';
 import { FacePipeline, type Verification } from '../face/pipeline';
+import { NO_THRESHOLD, thresholdFor } from '../face/verify';
 import { AnnotatedPhotos } from './annotated-photos';
 import { detectOptions, type EmbedOptions, pipelineOptions } from './options';
-import { EXIT, printDevice, printJson, printTable, printWritten, tell } from './output';
+import { EXIT, printDevice, printJson, printTable, printWritten, tell, UserError } from './output';
 
 export interface VerifyOptions extends EmbedOptions {
   threshold?: number;
+  falseMatchRate?: number;
+}
+
+async function chosenThreshold(pipeline: FacePipeline, { threshold, falseMatchRate }: VerifyOptions) {
+  if (falseMatchRate === undefined) return threshold;
+  const calibration = await pipeline.calibration();
+  if (!calibration) throw new UserError(NO_THRESHOLD);
+  return thresholdFor(falseMatchRate, calibration);
 }
 
 /** `likeness verify`: whether two photos show one person. The exit code is 0 if they do, 1 if they do not. */
@@ -15,7 +24,7 @@ export async function verify(files: [string, string], options: VerifyOptions, si
   await using pipeline = await FacePipeline.open(pipelineOptions(options));
   // The networks are made ready while the photos are decoded.
   const [a, b] = await Promise.all([readImage(files[0]), readImage(files[1]), pipeline.prepare()]);
-  const { threshold } = options;
+  const threshold = await chosenThreshold(pipeline, options);
   const result = await pipeline.verify(a, b, {
     ...detectOptions(options, signal),
     ...(threshold === undefined ? {} : { threshold }),
@@ -42,9 +51,19 @@ export const percent = (probability: number | undefined) =>
 /** Yes in green, no in red. */
 export const yesOrNo = (same: boolean) => (same ? colours.green('yes') : colours.red('no'));
 
-function printVerification(files: [string, string], { same, distance, threshold, probability }: Verification) {
+function printVerification(files: [string, string], result: Verification) {
+  const { same, distance, threshold, probability, falseMatchRate } = result;
   printTable(
-    ['Photos', 'Same person', 'Distance', 'Threshold', 'Probability'],
-    [[files.join('\n'), yesOrNo(same), distance.toFixed(3), threshold.toFixed(3), percent(probability)]],
+    ['Photos', 'Same person', 'Distance', 'Threshold', 'False matches there', 'Probability'],
+    [
+      [
+        files.join('\n'),
+        yesOrNo(same),
+        distance.toFixed(3),
+        threshold.toFixed(3),
+        falseMatchRate === undefined ? '-' : `${(100 * falseMatchRate).toFixed(2)} %`,
+        percent(probability),
+      ],
+    ],
   );
 }

@@ -14,8 +14,9 @@ export interface PairDistances {
   different: readonly number[];
 }
 
-/** The share of different pairs that a threshold may let through. */
+/** The share of different pairs that a threshold may let through; the others that a calibration tells thresholds for. */
 const FALSE_MATCH_RATE = 0.01;
+const FURTHER_RATES = [0.001];
 
 /**
  * A threshold and a probability from distances of pairs.
@@ -29,17 +30,32 @@ const FALSE_MATCH_RATE = 0.01;
  * without an error would make the curve infinitely steep. The centre is moved to the threshold, so that "the same"
  * always means a probability of a half or more.
  *
+ * Further thresholds, for 0.1 %, are told where there are pairs enough: one of them at least may match falsely.
+ *
+ * @param origin what the pairs are, for whoever asks where the threshold comes from
  * @returns nothing without pairs of both kinds, where those of one person are no nearer than the others, or where more
  * than 1 % of the different pairs have no distance at all
  */
-export function calibrate({ same, different }: PairDistances): Calibration | undefined {
+export function calibrate({ same, different }: PairDistances, origin?: string): Calibration | undefined {
   if (same.length === 0 || different.length === 0) return undefined;
   const slope = -fitLogistic(same, different).steepness;
   if (!(slope > 0)) return undefined;
-  const threshold = chooseThreshold(same, different);
-  const falseMatchRate = different.filter((distance) => distance <= threshold).length / different.length;
+  const rateAt = (threshold: number) => different.filter((distance) => distance <= threshold).length / different.length;
+  const at = (rate: number) => {
+    const threshold = chooseThreshold(same, different, rate);
+    return { threshold, falseMatchRate: rateAt(threshold) };
+  };
+  const { threshold, falseMatchRate } = at(FALSE_MATCH_RATE);
   if (falseMatchRate > FALSE_MATCH_RATE) return undefined;
-  return { threshold, slope, centre: threshold, falseMatchRate };
+  const stricter = FURTHER_RATES.filter((rate) => rate * different.length >= 1).map(at);
+  return {
+    threshold,
+    slope,
+    centre: threshold,
+    falseMatchRate,
+    ...(stricter.length > 0 && { stricter }),
+    ...(origin && { origin }),
+  };
 }
 
 /** Distances of all pairs of embeddings, each labelled with whose it is. */
@@ -63,9 +79,9 @@ export function parseCalibrations(json: string | undefined, source: string): Cal
   return parsed;
 }
 
-function chooseThreshold(same: readonly number[], different: readonly number[]): number {
+function chooseThreshold(same: readonly number[], different: readonly number[], rate: number): number {
   const sorted = Float64Array.from(different).sort();
-  const firstTooMany = sorted[Math.floor(FALSE_MATCH_RATE * sorted.length)];
+  const firstTooMany = sorted[Math.floor(rate * sorted.length)];
   let last = 0;
   for (const distances of [same, different])
     for (const distance of distances) if (distance < firstTooMany) last = Math.max(last, distance);
@@ -134,9 +150,14 @@ function isCalibration(value: unknown): value is Calibration {
   return (
     isRecord(value) &&
     ['threshold', 'slope', 'centre'].every((key) => Number.isFinite(value[key])) &&
-    (value.falseMatchRate === undefined || Number.isFinite(value.falseMatchRate))
+    (value.falseMatchRate === undefined || Number.isFinite(value.falseMatchRate)) &&
+    (value.origin === undefined || typeof value.origin === 'string') &&
+    (value.stricter === undefined || (Array.isArray(value.stricter) && value.stricter.every(isOperatingPoint)))
   );
 }
+
+const isOperatingPoint = (value: unknown): boolean =>
+  isRecord(value) && Number.isFinite(value.threshold) && Number.isFinite(value.falseMatchRate);
 
 const areCalibrations = (value: unknown): value is Calibrations =>
   isRecord(value) && [value.flip, value.plain].every((mode) => mode === undefined || isCalibration(mode));

@@ -149,13 +149,13 @@ class FaceReader {
   }
 }
 
-interface PersonFiles {
+export interface PersonFiles {
   name: string;
   files: string[];
 }
 
 /** The folders of a folder and the pictures in each, also in folders within, as a person would sort them: 2 before 10. */
-async function listPeople(folder: string): Promise<PersonFiles[]> {
+export async function listPeople(folder: string): Promise<PersonFiles[]> {
   const entries = await readFolder(folder);
   const people: PersonFiles[] = [];
   for (const entry of entries) {

@@ -147,6 +147,12 @@ export class FacePipeline {
     });
   }
 
+  /** What distances of embeddings mean, where the model says: its threshold, and the rate of false matches there. */
+  async calibration(): Promise<Calibration | undefined> {
+    const { calibrations } = await this.#working(() => this.#embedder.get());
+    return calibrations[this.#flip ? 'flip' : 'plain'];
+  }
+
   /** All faces of a photo with their landmarks, the surest first. None is no error. @throws ImageError */
   async detect(source: ImageSource, options: DetectOptions = {}): Promise<Face[]> {
     return this.#working(async () => this.#find(await readImage(source), options));
@@ -306,8 +312,7 @@ export class FacePipeline {
 
   /** What distances mean. @throws Error when it is not known and the caller has no threshold either */
   async #calibration(threshold: number | undefined): Promise<Calibration | undefined> {
-    const { calibrations } = await this.#embedder.get();
-    const calibration = calibrations[this.#flip ? 'flip' : 'plain'];
+    const calibration = await this.calibration();
     if (!calibration && threshold === undefined) throw new Error(NO_THRESHOLD);
     return calibration;
   }

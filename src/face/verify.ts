@@ -25,6 +25,16 @@ export interface Calibration {
   centre: number;
   /** The share of the pairs of different people, of those that it was fitted on, that the threshold lets through. */
   falseMatchRate?: number;
+  /** Thresholds that let fewer through. */
+  stricter?: readonly OperatingPoint[];
+  /** What it was fitted on. */
+  origin?: string;
+}
+
+/** A threshold, and the share of pairs of different people that it lets through. */
+export interface OperatingPoint {
+  threshold: number;
+  falseMatchRate: number;
 }
 
 export const probabilityOf = (distance: number, { slope, centre }: Calibration): number =>
@@ -43,6 +53,8 @@ export interface Comparison {
    * model that is not calibrated.
    */
   probability?: number;
+  /** The share of pairs of different people that the threshold lets through, where the calibration tells it. */
+  falseMatchRate?: number;
 }
 
 /**
@@ -58,13 +70,37 @@ export function compareEmbeddings(
 ): Comparison {
   if (threshold === undefined) throw new Error(NO_THRESHOLD);
   const distance = euclideanDistance(a, b);
+  const falseMatchRate = falseMatchRateAt(threshold, calibration);
   return {
     same: distance <= threshold,
     distance,
     cosine: cosineSimilarity(a, b),
     threshold,
     ...(calibration && { probability: probabilityOf(distance, calibration) }),
+    ...(falseMatchRate !== undefined && { falseMatchRate }),
   };
+}
+
+/** What is known of a threshold: the rate of one that was calibrated, nothing of another. */
+function falseMatchRateAt(threshold: number, calibration: Calibration | undefined): number | undefined {
+  if (threshold === calibration?.threshold) return calibration.falseMatchRate;
+  return calibration?.stricter?.find((point) => point.threshold === threshold)?.falseMatchRate;
+}
+
+/**
+ * The largest threshold of a calibration that lets through no more than a share of pairs of different people.
+ *
+ * @throws Error that names the rates it has, where it has none as low
+ */
+export function thresholdFor(rate: number, calibration: Calibration): number {
+  const { threshold, falseMatchRate, stricter = [] } = calibration;
+  const known = [...(falseMatchRate === undefined ? [] : [{ threshold, falseMatchRate }]), ...stricter];
+  const fitting = known.filter((point) => point.falseMatchRate <= rate).map((point) => point.threshold);
+  if (fitting.length > 0) return Math.max(...fitting);
+  const rates = known.map((point) => point.falseMatchRate).join(', ');
+  throw new Error(
+    `the model has no threshold for a false-match rate of ${rate}; ${rates ? `it has them for ${rates}` : NO_THRESHOLD}`,
+  );
 }
 
 export const NO_THRESHOLD =
