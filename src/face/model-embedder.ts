@@ -3,7 +3,7 @@ import { type LabelledImage, mirror, type Pixels, standardized } from '../nn/eva
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { Tensor } from '../tensor/tensor';
 import { type Affine, ARCFACE_TEMPLATE } from './align';
-import { type Calibrations, calibrate, pairDistances } from './calibrate';
+import { type Calibrations, calibrate, type EmbeddingMode, pairDistances, parseCalibrations } from './calibrate';
 import { type Embedder, type Embedding, unitEmbedding } from './embed';
 import type { RawImage } from './image';
 import { type FaceModel, openModel } from './model';
@@ -103,15 +103,25 @@ export async function calibrateModel(
         embeddings.map(({ embedding }) => embedding),
         compared.map(({ label }) => label),
       ),
+      'test images of its training',
     );
   };
   try {
     const [flip, plain] = [await fit(true), await fit(false)];
     const calibrations = { ...(flip && { flip }), ...(plain && { plain }) };
-    const { tensors, metadata } = readSafetensors(bytes);
-    const calibration = JSON.stringify(calibrations);
-    return { bytes: writeSafetensors(tensors, { ...metadata, calibration }), calibrations };
+    return { bytes: withCalibrations(bytes, calibrations), calibrations };
   } finally {
     await embedder.dispose();
   }
+}
+
+/** A model with a calibration in place of the one for the same mode; that of the other mode stays. */
+export function recalibrated(bytes: Uint8Array, mode: EmbeddingMode, calibration: Calibration, source = 'the model') {
+  const before = parseCalibrations(readSafetensors(bytes).metadata.calibration, source);
+  return withCalibrations(bytes, { ...before, [mode]: calibration });
+}
+
+function withCalibrations(bytes: Uint8Array, calibrations: Calibrations): Uint8Array {
+  const { tensors, metadata } = readSafetensors(bytes);
+  return writeSafetensors(tensors, { ...metadata, calibration: JSON.stringify(calibrations) });
 }
