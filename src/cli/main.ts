@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import type { AlignOptions } from './align';
+import { addEvaluateCommands } from './evaluate-commands';
 import type { IdentifyOptions } from './identify';
 import {
   type CommonOptions,
@@ -30,6 +31,7 @@ Examples:
   likeness train people --out model.safetensors  learn to tell the people of a folder of folders apart
   likeness identify *.jpg --model model.safetensors
   likeness verify a.jpg b.jpg --model model.safetensors
+  likeness evaluate lfw ../lfw                   how often is it right?
   likeness devices                               what there is to compute on
 
 Exit codes: 0 fine, or the same person; 1 verify: not the same person; 2 an error; 130 stopped by Ctrl-C. A photo
@@ -115,6 +117,8 @@ command('identify <photo...>', 'name the people on photos, of those that a model
 command('devices', 'list what there is to compute on', commonOptions()).action(async (options: CommonOptions) => {
   await (await import('./devices')).devices(options);
 });
+
+addEvaluateCommands(program, signal);
 
 function tellFailure(error: unknown) {
   if (signal.aborted) {

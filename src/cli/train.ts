@@ -34,6 +34,7 @@ import {
 } from './output';
 import { printStepMemory, type StepMemory, stepMemory } from './step-memory';
 import { startTrainingBar } from './training-bar';
+import { typed } from './typed';
 import { percent } from './verify';
 
 export interface TrainOptions extends CommonOptions {
@@ -284,12 +285,6 @@ async function writeReportFiles(trainer: Trainer, run: Run, mistakes: readonly M
   await writeFileAtomically(files.page, encoder.encode(html));
   await writeFileAtomically(files.chart, encoder.encode(svg));
 }
-
-/** The words of the command. */
-const typed = (): string[] => ['likeness', ...process.argv.slice(2)].map(quoted);
-
-/** As a shell reads it. */
-const quoted = (word: string) => (/^[\w./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
 const calibrationLine = ({ threshold, falseMatchRate }: Calibration): string =>
   `likeness verify --model takes two faces for one person up to the distance ${threshold.toFixed(3)}` +
