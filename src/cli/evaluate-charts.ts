@@ -15,6 +15,7 @@ export function drawRoc(document: Document, curve: readonly RocPoint[]): Element
     x: {
       type: 'log',
       domain: [lowest, 1],
+      tickFormat: '~g',
       label: 'False accept rate',
       labelAnchor: 'center',
       labelOffset: 36,

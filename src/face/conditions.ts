@@ -20,11 +20,15 @@ export interface Condition {
   apply(photo: RawImage, landmarks: Landmarks, strength: number, random: Random): RawImage | Promise<RawImage>;
 }
 
-/** Each by its name. */
+/**
+ * Each by its name: a Gaussian's deviation, pixels between the eyes, darkening in stops (2: a quarter of the light), the
+ * deviation of noise, quality of a JPEG, a turn to either side, dark bars over the eyes or the mouth by their height, and
+ * a dark corner of the face by the share of its sides (0.5: a quarter of the face).
+ */
 export const CONDITIONS: Readonly<Record<string, Condition>> = {
   blur: {
-    unit: 'deviation of a Gaussian, in distances between the eyes',
-    strengths: [0.03, 0.06, 0.12, 0.25],
+    unit: "of the eyes' distance",
+    strengths: [0.03, 0.06, 0.09, 0.12],
     apply: (photo, landmarks, strength) => blur(photo, strength * eyeDistance(landmarks)),
   },
   'low-resolution': {
@@ -34,32 +38,32 @@ export const CONDITIONS: Readonly<Record<string, Condition>> = {
   },
   darkness: {
     unit: 'stops',
-    strengths: [1, 2, 3, 4, 5],
+    strengths: [0.5, 1, 1.5, 2, 3],
     apply: (photo, _, strength) => eachValue(photo, (value) => value / 2 ** strength),
   },
   noise: {
-    unit: 'deviation, of 255',
+    unit: 'of 255',
     strengths: [10, 20, 40, 80],
     apply: (photo, _, strength, random) => eachValue(photo, (value) => value + strength * random.normal()),
   },
   jpeg: { unit: 'quality', strengths: [50, 20, 10, 5], apply: (photo, _, strength) => recompress(photo, strength) },
   rotation: {
     unit: 'degrees',
-    strengths: [15, 30, 45, 90],
+    strengths: [15, 30, 45, 60],
     apply: (photo, _, strength, random) => turn(photo, random.next() < 0.5 ? -strength : strength),
   },
   eyes: {
-    unit: 'height of a dark bar over the eyes, in distances between them',
+    unit: "of the eyes' distance high",
     strengths: [0.2, 0.4, 0.6],
     apply: (photo, landmarks, strength) => bar(photo, landmarks, middleOf(landmarks, EYES), strength),
   },
   mouth: {
-    unit: 'height of a dark bar over the mouth, in distances between the eyes',
+    unit: "of the eyes' distance high",
     strengths: [0.3, 0.6, 0.9],
     apply: (photo, landmarks, strength) => bar(photo, landmarks, middleOf(landmarks, MOUTH), strength),
   },
   quarter: {
-    unit: "share of the face's sides that a dark corner covers; 0.5 is a quarter of it",
+    unit: 'of the sides',
     strengths: [0.3, 0.4, 0.5],
     apply: (photo, landmarks, strength, random) => corner(photo, landmarks, strength, random.below(4)),
   },
