@@ -21,10 +21,19 @@ export {
 } from './face/dataset';
 export type { DetectOptions, DetectorName } from './face/detect';
 export { annotate, type Mark } from './face/draw';
+export {
+  chooseThresholds,
+  type Embeddings,
+  identificationFigures,
+  type PairFigures,
+  pairFigures,
+  scorePairs,
+} from './face/evaluate';
 export { encodePng, ImageError, type ImageSource, type RawImage, readImage } from './face/image';
+export * from './face/metrics';
 export type { ModelSource } from './face/model';
 export * from './face/pipeline';
 export type { PixelShape } from './face/pixels';
 export { type Person, syntheticPerson, syntheticPhoto } from './face/synthetic';
 export { TrainingImages } from './face/training-images';
-export { cosineSimilarity, euclideanDistance } from './face/verify';
+export { type Calibration, cosineSimilarity, euclideanDistance, type OperatingPoint } from './face/verify';

@@ -149,8 +149,7 @@ export class FacePipeline {
 
   /** What distances of embeddings mean, where the model says: its threshold, and the rate of false matches there. */
   async calibration(): Promise<Calibration | undefined> {
-    const { calibrations } = await this.#working(() => this.#embedder.get());
-    return calibrations[this.#flip ? 'flip' : 'plain'];
+    return this.#working(() => this.#ownCalibration());
   }
 
   /** All faces of a photo with their landmarks, the surest first. None is no error. @throws ImageError */
@@ -310,9 +309,14 @@ export class FacePipeline {
     return boxes.map((found, k) => ({ ...found, landmarks: landmarks[k] }));
   }
 
+  async #ownCalibration(): Promise<Calibration | undefined> {
+    const { calibrations } = await this.#embedder.get();
+    return calibrations[this.#flip ? 'flip' : 'plain'];
+  }
+
   /** What distances mean. @throws Error when it is not known and the caller has no threshold either */
   async #calibration(threshold: number | undefined): Promise<Calibration | undefined> {
-    const calibration = await this.calibration();
+    const calibration = await this.#ownCalibration();
     if (!calibration && threshold === undefined) throw new Error(NO_THRESHOLD);
     return calibration;
   }
