@@ -9,6 +9,7 @@ import {
   type Decisions,
   distancesOf,
   FAR,
+  forCurves,
   type GroupFigures,
   groupFigures,
   onlyFolds,
@@ -159,7 +160,7 @@ async function evaluateProtocol(pipeline: FacePipeline, protocol: PairProtocol, 
         unit: condition ? CONDITIONS[condition.name].unit : '',
         strength: condition?.strength,
         accuracy: accuracyOf(own, decisions),
-        tar: tarAtFar(squared, same, FAR[0]),
+        tar: tarAtFar(forCurves(squared), same, FAR[0]),
         missed: probes.filter((probe) => !changed.has(probe)).length,
       });
     };

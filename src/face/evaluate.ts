@@ -24,8 +24,10 @@ import type { Pair } from './protocols';
 import { euclideanDistance } from './verify';
 
 /*
- * Figures from embeddings. A photo without a face counts as an error and not as absent: a pair with one is wrong at
- * every threshold, a probe without one is nobody's.
+ * Figures from embeddings. A photo without a face counts as an error and not as absent: accuracy has a pair with one
+ * wrong at every threshold, and a probe without one is nobody's. Curves and what is read off them have such a pair
+ * refused at every threshold, as NIST has it: a miss where it is of one person, and no false accept where it is of two. A
+ * few photos without a face among the different pairs would else hide what all the others say at low rates.
  */
 
 export type Embeddings = ReadonlyMap<string, { embedding: ArrayLike<number> }>;
@@ -47,6 +49,10 @@ export function scorePairs(pairs: readonly Pair[], embeddings: Embeddings, probe
   });
   return { pairs, squared, same: pairs.map(({ same }) => same), folds: pairs.map(({ fold }) => fold) };
 }
+
+/** Distances for curves: of a pair with a photo that shows no face Infinity, whatever its kind. */
+export const forCurves = (squared: readonly number[]): number[] =>
+  squared.map((distance) => (distance === Number.NEGATIVE_INFINITY ? Number.POSITIVE_INFINITY : distance));
 
 /**
  * Where thresholds come from: for each fold the best of the others (View 2), for all the best of the first fold, which is
@@ -115,15 +121,16 @@ export function pairFigures(
   const right = rightOf(chosen, decisions);
   const accuracies = decisions.scored.map((fold) => mean(right.filter((_, k) => chosen.folds[k] === fold).map(Number)));
   // Nearest first, so that what the bootstrap draws is sorted by its places.
-  const order = chosen.squared.map((_, k) => k).sort((a, b) => (chosen.squared[a] < chosen.squared[b] ? -1 : 1));
-  const [squared, same] = [order.map((k) => chosen.squared[k]), order.map((k) => chosen.same[k])];
+  const distances = forCurves(chosen.squared);
+  const order = distances.map((_, k) => k).sort((a, b) => (distances[a] < distances[b] ? -1 : 1));
+  const [squared, same] = [order.map((k) => distances[k]), order.map((k) => chosen.same[k])];
   const curve = roc(squared, same);
   const tar = (rate: number) =>
     decisions.scored.length > 1
-      ? kFoldTarAtFar(chosen.squared, chosen.same, chosen.folds, rate)
+      ? kFoldTarAtFar(distances, chosen.same, chosen.folds, rate)
       : tarAtFar(squared, same, rate);
   let drawn = 0;
-  const interval = (statistic: (distances: number[], same: boolean[]) => number): Interval =>
+  const interval = (statistic: (some: number[], kinds: boolean[]) => number): Interval =>
     bootstrap(
       order.length,
       (places) => {
@@ -149,10 +156,10 @@ export function pairFigures(
     intervals: {
       accuracy: accuracyInterval(right, stream(seed, drawn++), samples),
       tarAtFar: Object.fromEntries(
-        FAR.map((rate) => [String(rate), interval((distances, kinds) => tarAtFar(distances, kinds, rate))]),
+        FAR.map((rate) => [String(rate), interval((some, kinds) => tarAtFar(some, kinds, rate))]),
       ),
-      auc: interval((distances, kinds) => auc(roc(distances, kinds))),
-      eer: interval((distances, kinds) => eer(roc(distances, kinds))),
+      auc: interval((some, kinds) => auc(roc(some, kinds))),
+      eer: interval((some, kinds) => eer(roc(some, kinds))),
     },
   };
 }
@@ -177,7 +184,7 @@ export const rightOf = ({ squared, same, folds }: ScoredPairs, { thresholds }: D
 /** The curve of the scored pairs, over distances. */
 export const rocOf = (scored: ScoredPairs, decisions: Decisions): RocPoint[] => {
   const { squared, same } = onlyFolds(scored, decisions.scored);
-  return roc(squared, same);
+  return roc(forCurves(squared), same);
 };
 
 export interface GroupFigures {

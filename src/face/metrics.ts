@@ -1,7 +1,7 @@
 /*
  * What recognition is measured by, as pure functions on arrays. A pair has a distance (smaller: more alike; of any
- * scale) and is `same`, of one person, or not. A distance of Infinity is accepted by no threshold, one of -Infinity by
- * each: so a pair with a photo that has no face is made to count as an error.
+ * scale) and is `same`, of one person, or not. A distance of Infinity is accepted by no finite threshold, one of
+ * -Infinity by each.
  */
 
 export interface RocPoint {
