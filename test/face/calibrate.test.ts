@@ -38,6 +38,17 @@ test('the threshold by hand: one false match in a hundred, and not two', () => {
   assert.is(few?.falseMatchRate, 0);
 });
 
+test('with a thousand different pairs there is a stricter threshold: one false match in a thousand', () => {
+  const different = Array.from({ length: 1000 }, (_, k) => 1 + k / 1000);
+  const found = calibrate({ same: [0.4, 0.5, 0.6], different }, 'a list by hand');
+  assert.is(found?.origin, 'a list by hand');
+  assert.is(found?.stricter?.length, 1);
+  assertClose([found?.stricter?.[0].threshold ?? 0], [1.0005], 1e-12);
+  assert.is(found?.stricter?.[0].falseMatchRate, 0.001);
+  assert.equal(parseCalibrations(JSON.stringify({ flip: found }), 'm'), { flip: found });
+  assert.is(calibrate({ same: [0.4], different: different.slice(0, 999) })?.stricter, undefined);
+});
+
 test('at most one in a hundred matches falsely, and no higher threshold would do', () => {
   const distances = fc.array(fc.double({ min: 0, max: 2, noNaN: true }), { minLength: 1, maxLength: 300 });
   fc.assert(
@@ -86,7 +97,14 @@ test('metadata come back, and what is no calibration is refused', () => {
   const flip = { threshold: 0.9, slope: 12, centre: 0.9, falseMatchRate: 0.01 };
   assert.equal(parseCalibrations(JSON.stringify({ flip }), 'm'), { flip });
   assert.equal(parseCalibrations(undefined, 'm'), {});
-  for (const json of ['', '7', 'null', '{"flip":{"threshold":"0.4"}}', '{"plain":{"threshold":0.4,"slope":3}}'])
+  for (const json of [
+    '',
+    '7',
+    'null',
+    '{"flip":{"threshold":"0.4"}}',
+    '{"plain":{"threshold":0.4,"slope":3}}',
+    '{"flip":{"threshold":0.4,"slope":3,"centre":0.4,"stricter":[{"threshold":0.3}]}}',
+  ])
     assert.is(
       thrown(() => parseCalibrations(json, 'm.safetensors')).message,
       'm.safetensors: holds a calibration that cannot be understood',

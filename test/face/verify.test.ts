@@ -8,8 +8,9 @@ import {
   cosineSimilarity,
   euclideanDistance,
   probabilityOf,
+  thresholdFor,
 } from '../../src/face/verify';
-import { assertClose } from '../helpers/numbers';
+import { assertClose, thrown } from '../helpers/numbers';
 
 const test = suite('verification');
 
@@ -19,6 +20,19 @@ const unitVector = fc
   .array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 8, maxLength: 8 })
   .filter((values) => Math.hypot(...values) > 0.1)
   .map((values) => values.map((value) => value / Math.hypot(...values)));
+
+test('a threshold for a rate of false matches, and what is known of a threshold', () => {
+  const stricter = [{ threshold: 0.3, falseMatchRate: 0.001 }];
+  const calibration: Calibration = { ...EXAMPLE, falseMatchRate: 0.008, stricter };
+  assert.is(thresholdFor(0.01, calibration), 0.5);
+  assert.is(thresholdFor(0.005, calibration), 0.3);
+  assert.is(
+    thrown(() => thresholdFor(0.0001, calibration)).message,
+    'the model has no threshold for a false-match rate of 0.0001; it has them for 0.008, 0.001',
+  );
+  const rateAt = (threshold?: number) => compareEmbeddings([1, 0], [0, 1], calibration, threshold).falseMatchRate;
+  assert.equal([rateAt(), rateAt(0.3), rateAt(0.4)], [0.008, 0.001, undefined]);
+});
 
 test('distance and cosine by hand', () => {
   assert.is(euclideanDistance([1, 2, 3], [1, 4, 3]), 2);
