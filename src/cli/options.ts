@@ -76,10 +76,10 @@ export const trainingOptions = () => [
   ),
   new Option('--loss <name>', "arcface and cosface keep the right person's angle at a distance, the margin")
     .choices(['softmax', 'arcface', 'cosface'])
-    .default(undefined, 'softmax'),
+    .default(undefined, 'arcface for tiny, softmax for default'),
   new Option('--margin <number>', 'of arcface (an angle, in radians) and cosface (a cosine)')
     .argParser(number(0, 1))
-    .default(undefined, '0.3'),
+    .default(undefined, 'of the preset: 0.2 and 0.3'),
   new Option('--triplet <weight>', 'add the triplet loss with semi-hard mining, worth so much').argParser(
     number(0, 100),
   ),

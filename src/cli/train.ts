@@ -69,7 +69,7 @@ interface Recipe {
 const RECIPES = {
   tiny: {
     network: MINI_RESNET_PRESETS.tiny,
-    settings: { epochs: 60, batchSize: 20, learningRate: 0.05 },
+    settings: { epochs: 60, batchSize: 20, learningRate: 0.05, loss: 'arcface', margin: 0.2 },
     augment: { erase: 0, lowResolution: 0 },
   },
   default: {
@@ -107,7 +107,8 @@ export async function train(folder: string | undefined, options: TrainOptions, s
     const { train, test } = splitDataset(data, trainFirst ? { first: trainFirst } : { share: TRAINING_SHARE, seed });
 
     const born =
-      network ?? newNetwork(device.backend, { ...recipe.network, ...givenNetwork(options) }, data.names.length, seed);
+      network ??
+      newNetwork(device.backend, { ...recipe.network, ...givenNetwork(options, recipe) }, data.names.length, seed);
     const settings = saved?.training?.settings ?? { ...recipe.settings, ...given(options), seed };
     using images = new TrainingImages(train.examples, test.examples, { shape, augment: recipe.augment, seed });
     const trainer = new Trainer(born, images, settings);
@@ -309,8 +310,9 @@ const given = (options: TrainOptions): Partial<TrainingSettings> =>
     averageDecay: options.average,
   });
 
-const givenNetwork = ({ loss = 'softmax', form, plain }: TrainOptions): Partial<MiniResNetOptions> =>
-  defined({ form, plain, classifier: loss === 'softmax' ? undefined : 'cosine' });
+/** Margins need a classifier of angles. */
+const givenNetwork = ({ loss, form, plain }: TrainOptions, { settings }: Recipe): Partial<MiniResNetOptions> =>
+  defined({ form, plain, classifier: (loss ?? settings.loss ?? 'softmax') === 'softmax' ? undefined : 'cosine' });
 
 /** Without what is undefined. */
 const defined = <T extends object>(values: { [K in keyof T]: T[K] | undefined }): Partial<T> => {
