@@ -242,6 +242,7 @@ class WasmBackend implements Backend {
   private planning(constants: ReadonlySet<Slot>, holdings: Holdings): Planning {
     return {
       machine: this.machine,
+      threads: this.threads.count,
       address: (slot) => this.memory.addressOf(slot),
       isConstant: (slot) => constants.has(slot),
       scratch: (bytes) => holdings.scratch(bytes),

@@ -27,6 +27,8 @@ export interface Job {
 export interface Planning {
   address(slot: Slot): number;
   isConstant(slot: Slot): boolean;
+  /** Threads that may run the jobs. */
+  readonly threads: number;
   /** What the engine's code is quick at. */
   readonly machine: Machine;
   /** Memory for as long as the jobs may run. */
