@@ -13,6 +13,13 @@ export interface TileSizes extends Conv2dSizes {
   machine: Machine;
 }
 
+/**
+ * From one place of all tiles of a block to the next: an odd number of cache lines, for a tile touches all places, and
+ * a power of two would put them in the same few lines of the first cache.
+ */
+export const placeBytes = (tiles: number, channels: number): number =>
+  (Math.ceil((tiles * channels) / 32) * 2 + 1) * 64;
+
 const range = (length: number): number[] => [...Array(length).keys()];
 
 /**
@@ -38,12 +45,12 @@ const transformAll = (
 const stepOf = ({ wide }: Machine): number => (wide ? 32 : 16);
 
 /**
- * Parameters: where the tile's first number is, where its first result goes, its row and column in the image, zeros
- * and a place for pointers. Careful: some of the numbers are outside of the image and are zeros.
+ * Parameters: where the tile's first number is, where its first result goes, its row and column in the image, zeros,
+ * a place for pointers, and the factors. Careful: some of the numbers are outside of the image and are zeros.
  */
 export const emitInputTile = (f: FunctionBuilder, sizes: TileSizes, careful: boolean): void => {
   const { scheme, machine, inChannels, height, width, tiles } = sizes;
-  const [source, target, y, x, zeros, pointers] = [1, 2, 3, 4, 5, 6].map(() => f.parameter('i32'));
+  const [source, target, y, x, zeros, pointers, factors] = [1, 2, 3, 4, 5, 6, 7].map(() => f.parameter('i32'));
   const { side } = scheme;
   const offset = (i: number, j: number): number => (i * width + j) * inChannels * 4;
   if (careful) {
@@ -56,10 +63,10 @@ export const emitInputTile = (f: FunctionBuilder, sizes: TileSizes, careful: boo
       }
     }
   }
+  const arithmetic = arithmeticOf(f, machine.fused, scheme, factors);
   f.forRange(0, inChannels * 4, stepOf(machine), (channel) => {
     const from = f.let(i32.add(source, channel));
     const to = f.let(i32.add(target, channel));
-    const arithmetic = arithmeticOf(f, machine.fused);
     const pointer = (i: number, j: number): Expression<'i32'> =>
       i32.add(i32.load(pointers, (i * side + j) * 4), channel);
     const places = new Map<string, Local<'i32'>>();
@@ -77,7 +84,7 @@ export const emitInputTile = (f: FunctionBuilder, sizes: TileSizes, careful: boo
     results.forEach((row, i) => {
       row.forEach((vectors, j) => {
         vectors.forEach((vector, v) => {
-          f.store(to, vector, (i * side + j) * tiles * inChannels * 4 + v * 16);
+          f.store(to, vector, (i * side + j) * placeBytes(tiles, inChannels) + v * 16);
         });
       });
     });
@@ -86,7 +93,7 @@ export const emitInputTile = (f: FunctionBuilder, sizes: TileSizes, careful: boo
 
 /**
  * Parameters: where the tile's first product is, where its first result goes and the residual comes from, the bias,
- * row and column in the image. Careful: some of the results are outside of the image.
+ * row and column in the image, and the factors. Careful: some of the results are outside of the image.
  */
 export const emitOutputTile = (
   f: FunctionBuilder,
@@ -96,19 +103,19 @@ export const emitOutputTile = (
   careful: boolean,
 ): void => {
   const { scheme, machine, outChannels, outHeight, outWidth, tiles, columns } = sizes;
-  const [source, output, residual, bias, y, x] = [1, 2, 3, 4, 5, 6].map(() => f.parameter('i32'));
+  const [source, output, residual, bias, y, x, factors] = [1, 2, 3, 4, 5, 6, 7].map(() => f.parameter('i32'));
+  const arithmetic = arithmeticOf(f, machine.fused, scheme, factors);
   f.forRange(0, columns * 4, stepOf(machine), (channel) => {
     const from = f.let(i32.add(source, channel));
     const to = f.let(i32.add(output, channel));
     const residualFrom = has.residual ? f.let(i32.add(residual, channel)) : residual;
     const biasFrom = has.bias ? f.let(i32.add(bias, channel)) : bias;
     const biases = range(machine.wide ? 2 : 1).map((v) => (has.bias ? f.let(v128.load(biasFrom, v * 16)) : undefined));
-    const arithmetic = arithmeticOf(f, machine.fused);
     const results = transformAll(
       scheme.side,
       machine,
       (column) => scheme.output(arithmetic, column),
-      (i, j, shift) => f.let(v128.load(from, (i * scheme.side + j) * tiles * columns * 4 + shift)),
+      (i, j, shift) => f.let(v128.load(from, (i * scheme.side + j) * placeBytes(tiles, columns) + shift)),
     );
     const finished = (vector: V128, offset: number, v: number): V128 => {
       const vectorBias = biases[v];

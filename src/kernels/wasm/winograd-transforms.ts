@@ -6,7 +6,8 @@
  * m = 4 takes a quarter of the multiplications of the plain sum, m = 2 takes 1 / 2.25. Against float64 the error of
  * m = 4 is about twice that of the plain sum in float32: 0.7e-6 to 3.7e-6 of the largest result for 32 to 512 channels.
  */
-import { type FunctionBuilder, f32x4, type Local, type V128 } from './assembler';
+import { type FunctionBuilder, f32x4, type Local, type V128, v128 } from './assembler';
+import type { Planning } from './job';
 
 export type Column = readonly Local<'v128'>[];
 
@@ -19,22 +20,45 @@ export interface Arithmetic {
   subtract(left: V128, right: V128): Local<'v128'>;
 }
 
-export const arithmeticOf = (f: FunctionBuilder, fused: boolean): Arithmetic => ({
-  multiplyAdd: (value, factor, sum) =>
-    f.let(
-      fused
-        ? f32x4.relaxedMultiplyAdd(value, f32x4.const(factor), sum)
-        : f32x4.add(f32x4.mul(value, f32x4.const(factor)), sum),
-    ),
-  multiply: (value, factor) => f.let(f32x4.mul(value, f32x4.const(factor))),
-  add: (left, right) => f.let(f32x4.add(left, right)),
-  subtract: (left, right) => f.let(f32x4.sub(left, right)),
-});
+/** Where a scheme's factors lie in the memory. */
+export const factorTable = ({ factors }: Scheme, planning: Planning): number =>
+  planning.table(`factors ${factors.join(' ')}`, () => new Int32Array(new Float32Array(factors).buffer));
+
+/**
+ * The factors are loaded here, once: V8 makes a constant in a vector anew wherever it stands, of four or more
+ * instructions.
+ */
+export const arithmeticOf = (
+  f: FunctionBuilder,
+  fused: boolean,
+  { factors }: Scheme,
+  table: Local<'i32'>,
+): Arithmetic => {
+  const loaded = new Map(factors.map((factor, k) => [factor, f.let(v128.loadSplat(table, k * 4))]));
+  const factorOf = (factor: number): Local<'v128'> => {
+    const local = loaded.get(factor);
+    if (!local) throw new Error(`winograd: ${factor} is none of the factors`);
+    return local;
+  };
+  return {
+    multiplyAdd: (value, factor, sum) =>
+      f.let(
+        fused
+          ? f32x4.relaxedMultiplyAdd(value, factorOf(factor), sum)
+          : f32x4.add(f32x4.mul(value, factorOf(factor)), sum),
+      ),
+    multiply: (value, factor) => f.let(f32x4.mul(value, factorOf(factor))),
+    add: (left, right) => f.let(f32x4.add(left, right)),
+    subtract: (left, right) => f.let(f32x4.sub(left, right)),
+  };
+};
 
 export interface Scheme {
   /** Results and numbers of a tile's side. */
   readonly results: number;
   readonly side: number;
+  /** All that the transforms of tiles multiply with. */
+  readonly factors: readonly number[];
   readonly filter: readonly (readonly [number, number, number])[];
   input(arithmetic: Arithmetic, column: Column): Column;
   output(arithmetic: Arithmetic, column: Column): Column;
@@ -44,6 +68,7 @@ export interface Scheme {
 export const TWO: Scheme = {
   results: 2,
   side: 4,
+  factors: [],
   filter: [
     [1, 0, 0],
     [1 / 2, 1 / 2, 1 / 2],
@@ -64,6 +89,7 @@ const [NEAR, FAR] = [Math.SQRT1_2, Math.SQRT2];
 export const FOUR: Scheme = {
   results: 4,
   side: 6,
+  factors: [-2, -1 / 2, -2.5, NEAR, -NEAR, FAR, -FAR, 2, 1 / 2, NEAR ** 3, FAR ** 3],
   filter: [
     [1, 0, 0],
     ...[NEAR, -NEAR].map((point): [number, number, number] => [-1 / 1.5, -point / 1.5, -0.5 / 1.5]),

@@ -13,8 +13,8 @@ import { spillPlace, zeroSegment } from './gemm';
 import { type Code, type Job, type Planning, pieceFunction } from './job';
 import { chooseTile, emitTile, type Tile } from './tile';
 import { packFilterJob } from './winograd-filter';
-import { emitInputTile, emitOutputTile, type TileSizes } from './winograd-tiles';
-import { FOUR, type Scheme, TWO } from './winograd-transforms';
+import { emitInputTile, emitOutputTile, placeBytes, type TileSizes } from './winograd-tiles';
+import { FOUR, factorTable, type Scheme, TWO } from './winograd-transforms';
 
 /** Vectors come in pairs. */
 const CHANNEL_MULTIPLE = 8;
@@ -89,8 +89,7 @@ export const winograd = (
   const places = scheme.side ** 2;
   const panels = Math.ceil(outChannels / tile.columns);
   const filters = planning.scratch(places * panels * tile.columns * inChannels * 4);
-  const inputBytes = places * tiles * inChannels * 4;
-  const scratchBytes = inputBytes + places * tiles * columns * 4 + places * 4 + 64;
+  const scratchBytes = places * (placeBytes(tiles, inChannels) + placeBytes(tiles, columns) + 4) + 64;
   const total = tilesOf(attributes, scheme);
   return [
     packFilterJob(scheme, tile.columns, attributes, address(inputs.filter), filters),
@@ -109,6 +108,7 @@ export const winograd = (
         scratchBytes,
         zeroSegment(planning, inChannels),
         spillPlace(planning),
+        factorTable(scheme, planning),
         total,
       ],
       pieces: blocks * parts,
@@ -186,7 +186,7 @@ const emitPieces = (
 ): void => {
   const parameter = (): Local<'i32'> => f.parameter('i32');
   const [input, filters, bias, residual, output] = [1, 2, 3, 4, 5].map(parameter);
-  const [scratch, scratchBytes, zeros, spill, total] = [1, 2, 3, 4, 5].map(parameter);
+  const [scratch, scratchBytes, zeros, spill, factors, total] = [1, 2, 3, 4, 5, 6].map(parameter);
   const { scheme, tiles, height, width, inChannels, outHeight, outWidth, outChannels, top, left } = sizes;
   const { side, results } = scheme;
   const places = side ** 2;
@@ -194,8 +194,8 @@ const emitPieces = (
   const tileRows = Math.ceil(outHeight / results);
   const tileColumns = Math.ceil(outWidth / results);
   const inputs = f.let(i32.add(scratch, i32.mul(thread, scratchBytes)));
-  const products = f.let(i32.add(inputs, places * tiles * inChannels * 4));
-  const pointers = f.let(i32.add(products, places * tiles * columns * 4));
+  const products = f.let(i32.add(inputs, places * placeBytes(tiles, inChannels)));
+  const pointers = f.let(i32.add(products, places * placeBytes(tiles, columns)));
 
   /** Goes through the tiles of the block with the place of each. */
   const eachTile = (
@@ -227,7 +227,7 @@ const emitPieces = (
         i32.and(i32.geS(y, 0), i32.leS(y, height - side)),
         i32.and(i32.geS(x, 0), i32.leS(x, width - side)),
       );
-      const call = (callee: FunctionBuilder) => f.call(callee, source, target, y, x, zeros, pointers);
+      const call = (callee: FunctionBuilder) => f.call(callee, source, target, y, x, zeros, pointers, factors);
       f.when(
         isInside,
         () => call(inputTiles[0]),
@@ -240,8 +240,8 @@ const emitPieces = (
     const panelBytes = inChannels * tile.columns * 4;
     const filter = f.let(i32.add(filters, i32.mul(part, panels * panelBytes)));
     f.forRange(0, places, 1, (place) => {
-      const placeInputs = f.let(i32.add(inputs, i32.mul(place, tiles * inChannels * 4)));
-      const product = f.let(i32.add(products, i32.mul(place, tiles * columns * 4)));
+      const placeInputs = f.let(i32.add(inputs, i32.mul(place, placeBytes(tiles, inChannels))));
+      const product = f.let(i32.add(products, i32.mul(place, placeBytes(tiles, columns))));
       const panel = (callee: FunctionBuilder): void => {
         f.forRange(0, count, tile.rows, (row) => {
           const rows = f.let(i32.add(placeInputs, i32.mul(row, inChannels * 4)));
@@ -263,7 +263,7 @@ const emitPieces = (
       const place = f.let(i32.add(i32.mul(pixel, outChannels * 4), channel));
       const isWhole = i32.and(i32.leS(y, outHeight - results), i32.leS(x, outWidth - results));
       const call = (callee: FunctionBuilder) =>
-        f.call(callee, target, i32.add(output, place), i32.add(residual, place), i32.add(bias, channel), y, x);
+        f.call(callee, target, i32.add(output, place), i32.add(residual, place), i32.add(bias, channel), y, x, factors);
       f.when(
         isWhole,
         () => call(outputTiles[0]),
