@@ -111,6 +111,7 @@ const rowsOf = (sizes: Conv2dSizes, mustBeTable: boolean): RowSource => {
     segments,
     rowsOfGroup: imagesOfGroup * positions,
     groupStride: imagesOfGroup * imageNumbers * 4,
+    segmentStride: isPadded ? undefined : width * inChannels * 4,
     offset,
   };
 };

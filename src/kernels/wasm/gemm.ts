@@ -35,6 +35,8 @@ export interface TableSource {
   /** Rows that the table describes; the same again for every group. */
   rowsOfGroup: number;
   groupStride: number;
+  /** Bytes from a segment to the next, where that is the same for all and none is zero. */
+  segmentStride?: number | undefined;
   /** Byte offset of a segment, or -1. */
   offset(row: number, segment: number): number;
 }
@@ -98,7 +100,7 @@ export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Pla
   let zeros = 0;
   if (source.kind === 'table') {
     const key = `${source.key} by ${tile.rows} to ${target?.key}`;
-    table = planning.table(key, () => makeTable(source, target, tile.rows, tilesOfGroup));
+    table = planning.table(key, () => makeTable(source, target, tile.rows, tilesOfGroup, tableSegments(source)));
     zeros = zeroSegment(planning, inner / source.segments);
   }
   jobs.push({
@@ -129,14 +131,19 @@ export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Pla
   return jobs;
 };
 
+/** Of segments that follow each other at a stride the first is enough. */
+const tableSegments = ({ segments, segmentStride }: TableSource): number =>
+  segmentStride === undefined ? segments : 1;
+
 /** Offsets in the order in which tiles use them: [tile][segment][row of the tile], the target as a last segment. */
 export const makeTable = (
   source: TableSource,
   target: TableTarget | undefined,
   tileRows: number,
   tiles: number,
+  segments = source.segments,
 ): Int32Array => {
-  const { segments, rowsOfGroup } = source;
+  const { rowsOfGroup } = source;
   const entries = segments + (target ? 1 : 0);
   const table = new Int32Array(tiles * entries * tileRows).fill(-1);
   for (let row = 0; row < rowsOfGroup; row++) {
@@ -203,7 +210,7 @@ interface GemmOptions {
 /** The numbers of the shape that are in the code; all others are arguments, so that batch sizes share it. */
 const gemmCode = (shape: GemmShape, tile: Tile, options: GemmOptions): Code => {
   const { inner, columns, source, target, activation } = shape;
-  const segments = source.kind === 'table' ? source.segments : 1;
+  const segments = source.kind === 'table' ? `${source.segments} at ${source.segmentStride}` : 1;
   const rowStride = source.kind === 'affine' ? source.rowStride : 0;
   const flags = Object.entries(options).flatMap(([name, on]) => (on ? [name] : []));
   return {
@@ -253,7 +260,7 @@ const emitPieces = (
   const [zeros, spill, rowsOfGroup, blocksOfGroup, tilesOfBlock, groupStride] = [1, 2, 3, 4, 5, 6].map(parameter);
   const targetGroupStride = parameter();
   const panels = Math.ceil(columns / tile.columns);
-  const entries = (source.kind === 'table' ? source.segments : 0) + (target ? 1 : 0);
+  const entries = (source.kind === 'table' ? tableSegments(source) : 0) + (target ? 1 : 0);
   const panelBytes = tile.columns * 4 * (packed ? inner : 1);
 
   f.forRange(first, end, 1, (piece) => {

@@ -105,6 +105,16 @@ export const emitTile = (f: FunctionBuilder, shape: TileShape): void => {
         r === 0 ? left : i32.select(i32.gtS(rowsLeft, r), i32.add(left, r * source.rowStride * 4), left),
       );
     segment(inner);
+  } else if (source.segmentStride !== undefined) {
+    // Rows that do not exist have -1 in the table: they read what is at the beginning of A, and are stored nowhere.
+    for (const r of rows) f.set(pointers[r], i32.add(left, i32.max(f.let(i32.load(table, r * 4)), 0)));
+    const length = inner / source.segments;
+    const rest = source.segmentStride - length * 4;
+    f.repeat(source.segments, () => {
+      segment(length);
+      for (const pointer of pointers) f.advance(pointer, rest);
+    });
+    f.advance(table, rowCount * 4);
   } else {
     f.repeat(source.segments, () => {
       for (const r of rows) {

@@ -21,7 +21,7 @@ const CHANNEL_MULTIPLE = 8;
 /** Bytes of a block between the steps: most of a second cache. */
 const BLOCK_BYTES = 600 << 10;
 /** Tiles over which reading the filters is spread, where there are so many. */
-const FEWEST_TILES = 24;
+const FEWEST_TILES = 32;
 const MOST_TILES = 48;
 /** Pieces a thread. */
 const PIECES = 3;
@@ -68,8 +68,9 @@ const layoutOf = (sizes: Conv2dSizes, scheme: Scheme, { threads, machine }: Plan
   const most = Math.min(MOST_TILES, Math.max(FEWEST_TILES, Math.floor(BLOCK_BYTES / bytesOfTile)));
   const tile = chooseTile(machine, Math.min(most, total), outChannels);
   const rounded = (tiles: number): number => Math.ceil(tiles / tile.rows) * tile.rows;
-  const tiles = Math.min(rounded(most), rounded(total));
   const wanted = threads === 1 ? 1 : threads * PIECES;
+  // Blocks of equal size, so that the last one is not a sliver.
+  const tiles = rounded(Math.ceil(total / Math.ceil(total / most)));
   const blocks = Math.ceil(total / tiles);
   const panels = outChannels / tile.columns;
   let parts = 1;
