@@ -246,6 +246,7 @@ class WasmBackend implements Backend {
       address: (slot) => this.memory.addressOf(slot),
       isConstant: (slot) => constants.has(slot),
       scratch: (bytes) => holdings.scratch(bytes),
+      passingScratch: (bytes) => holdings.passingScratch(bytes),
       table: (key, make) => holdings.table(key, make),
     };
   }
@@ -262,12 +263,15 @@ class WasmBackend implements Backend {
   }
 }
 
+const LEAST_PASSING_BYTES = 1 << 20;
+
 /** What a call or a program holds besides its slots, until it is over. */
 class Holdings {
   /** Bytes of scratch memory. */
   bytes = 0;
   private readonly addresses: number[] = [];
   private readonly keys: string[] = [];
+  private readonly passing = new Map<number, number>();
 
   constructor(
     private readonly memory: Memory,
@@ -278,6 +282,14 @@ class Holdings {
     const address = this.memory.allocateBytes(bytes);
     this.addresses.push(address);
     this.bytes += bytes;
+    return address;
+  }
+
+  /** One piece of memory a size, of few sizes: it stays in the caches from job to job. */
+  passingScratch(bytes: number): number {
+    const size = Math.max(LEAST_PASSING_BYTES, 2 ** Math.ceil(Math.log2(bytes)));
+    const address = this.passing.get(size) ?? this.scratch(size);
+    this.passing.set(size, address);
     return address;
   }
 

@@ -33,6 +33,8 @@ export interface Planning {
   readonly machine: Machine;
   /** Memory for as long as the jobs may run. */
   scratch(bytes: number): number;
+  /** The same, but jobs of one program may be given the same memory: what they leave there is lost. */
+  passingScratch(bytes: number): number;
   /** Read-only numbers that all calls with the key share. */
   table(key: string, make: () => Int32Array): number;
 }

@@ -7,9 +7,8 @@ import { arithmeticOf, bothWays, type Column, type Scheme } from './winograd-tra
 
 export interface TileSizes extends Conv2dSizes {
   scheme: Scheme;
-  /** Tiles of a block, and the output channels that are made of them. */
+  /** Tiles of a block. */
   tiles: number;
-  columns: number;
   machine: Machine;
 }
 
@@ -102,10 +101,10 @@ export const emitOutputTile = (
   has: { bias: boolean; residual: boolean },
   careful: boolean,
 ): void => {
-  const { scheme, machine, outChannels, outHeight, outWidth, tiles, columns } = sizes;
+  const { scheme, machine, outChannels, outHeight, outWidth, tiles } = sizes;
   const [source, output, residual, bias, y, x, factors] = [1, 2, 3, 4, 5, 6, 7].map(() => f.parameter('i32'));
   const arithmetic = arithmeticOf(f, machine.fused, scheme, factors);
-  f.forRange(0, columns * 4, stepOf(machine), (channel) => {
+  f.forRange(0, outChannels * 4, stepOf(machine), (channel) => {
     const from = f.let(i32.add(source, channel));
     const to = f.let(i32.add(output, channel));
     const residualFrom = has.residual ? f.let(i32.add(residual, channel)) : residual;
@@ -115,7 +114,7 @@ export const emitOutputTile = (
       scheme.side,
       machine,
       (column) => scheme.output(arithmetic, column),
-      (i, j, shift) => f.let(v128.load(from, (i * scheme.side + j) * placeBytes(tiles, columns) + shift)),
+      (i, j, shift) => f.let(v128.load(from, (i * scheme.side + j) * placeBytes(tiles, outChannels) + shift)),
     );
     const finished = (vector: V128, offset: number, v: number): V128 => {
       const vectorBias = biases[v];

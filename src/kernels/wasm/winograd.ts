@@ -4,11 +4,12 @@
  * place, by transformed filters: side x side matrix products [tiles, inChannels] x [inChannels, outChannels].
  *
  * A piece takes a block of tiles through all of it: what lies between the steps stays in the second cache, in memory
- * that the thread keeps for that. Where there are few tiles, pieces share them and take a part of the results each.
+ * that the thread keeps for that. Where there are too few blocks to share them out among threads, each step is a job of
+ * its own: tiles are shared out for the transforms, places for the products, so that each filter is read once.
  */
 import type { Conv2dSizes, KernelCall } from '../kernel';
 import { LINEAR } from '../kernel';
-import { Assembler, type FunctionBuilder, i32, type Local } from './assembler';
+import { Assembler, type FunctionBuilder, type I32, i32, type Local } from './assembler';
 import { spillPlace, zeroSegment } from './gemm';
 import { type Code, type Job, type Planning, pieceFunction } from './job';
 import { chooseTile, emitTile, type Tile } from './tile';
@@ -23,8 +24,11 @@ const BLOCK_BYTES = 600 << 10;
 /** Tiles over which reading the filters is spread, where there are so many. */
 const FEWEST_TILES = 32;
 const MOST_TILES = 48;
-/** Pieces a thread. */
-const PIECES = 3;
+/** Blocks or, where they are fewer, other pieces a thread. */
+const FEWEST_BLOCKS = 3;
+const PIECES = 4;
+/** A thread's place for the pointers of one tile. */
+const POINTER_BYTES = 192;
 /** What the transforms and a filter's way from memory cost, in multiplications. */
 const INPUT_COST = 130;
 const OUTPUT_COST = 130;
@@ -56,9 +60,6 @@ interface Layout {
   /** Tiles of a block. */
   tiles: number;
   blocks: number;
-  /** Parts of the output channels, all alike. */
-  parts: number;
-  columns: number;
 }
 
 const layoutOf = (sizes: Conv2dSizes, scheme: Scheme, { threads, machine }: Planning): Layout => {
@@ -66,55 +67,64 @@ const layoutOf = (sizes: Conv2dSizes, scheme: Scheme, { threads, machine }: Plan
   const total = tilesOf(sizes, scheme);
   const bytesOfTile = scheme.side ** 2 * 4 * (inChannels + outChannels);
   const most = Math.min(MOST_TILES, Math.max(FEWEST_TILES, Math.floor(BLOCK_BYTES / bytesOfTile)));
-  const tile = chooseTile(machine, Math.min(most, total), outChannels);
-  const rounded = (tiles: number): number => Math.ceil(tiles / tile.rows) * tile.rows;
-  const wanted = threads === 1 ? 1 : threads * PIECES;
   // Blocks of equal size, so that the last one is not a sliver.
-  const tiles = rounded(Math.ceil(total / Math.ceil(total / most)));
-  const blocks = Math.ceil(total / tiles);
-  const panels = outChannels / tile.columns;
-  let parts = 1;
-  while (blocks * parts < wanted && panels % (parts * 2) === 0) parts *= 2;
-  return { tile, tiles, blocks, parts, columns: outChannels / parts };
+  let blocks = Math.ceil(total / most);
+  if (threads > 1 && blocks < threads * FEWEST_BLOCKS) blocks = 1;
+  const tile = chooseTile(machine, Math.ceil(total / blocks), outChannels);
+  const tiles = Math.ceil(total / blocks / tile.rows) * tile.rows;
+  return { tile, tiles, blocks: Math.ceil(total / tiles) };
 };
+
+/** What a job does of the work. */
+type Part = 'all' | 'input' | 'products' | 'output';
 
 export const winograd = (
   { inputs, outputs, attributes }: KernelCall<'conv2d'>,
   scheme: Scheme,
   planning: Planning,
 ): Job[] => {
-  const { address } = planning;
+  const { address, threads } = planning;
   const { inChannels, outChannels } = attributes;
   const layout = layoutOf(attributes, scheme, planning);
-  const { tile, tiles, blocks, parts, columns } = layout;
+  const { tile, tiles, blocks } = layout;
   const places = scheme.side ** 2;
   const panels = Math.ceil(outChannels / tile.columns);
   const filters = planning.scratch(places * panels * tile.columns * inChannels * 4);
-  const scratchBytes = places * (placeBytes(tiles, inChannels) + placeBytes(tiles, columns) + 4) + 64;
+  const scratchBytes =
+    places * (placeBytes(tiles, inChannels) + placeBytes(tiles, outChannels)) + threads * POINTER_BYTES;
   const total = tilesOf(attributes, scheme);
+  const isShared = threads > 1 && blocks === 1;
+  const tilesOfPiece = isShared ? Math.ceil(total / (threads * PIECES)) : tiles;
+  const job = (part: Part, pieces: number, work: number): Job => ({
+    code: winogradCode(part, attributes, scheme, layout, planning, {
+      bias: inputs.bias !== undefined,
+      residual: inputs.residual !== undefined,
+    }),
+    arguments: [
+      ...[address(inputs.input), filters],
+      ...[inputs.bias ? address(inputs.bias) : 0, inputs.residual ? address(inputs.residual) : 0],
+      address(outputs.output),
+      planning.passingScratch(scratchBytes * (isShared ? 1 : threads)),
+      isShared ? 0 : scratchBytes,
+      zeroSegment(planning, inChannels),
+      spillPlace(planning),
+      factorTable(scheme, planning),
+      ...[total, tilesOfPiece],
+    ],
+    pieces,
+    work,
+  });
+  const transformPieces = Math.ceil(total / tilesOfPiece);
+  const products = total * places * inChannels * outChannels;
   return [
     packFilterJob(scheme, tile.columns, attributes, address(inputs.filter), filters),
-    {
-      code: winogradCode(attributes, scheme, layout, planning, {
-        bias: inputs.bias !== undefined,
-        residual: inputs.residual !== undefined,
-      }),
-      arguments: [
-        address(inputs.input),
-        filters,
-        inputs.bias ? address(inputs.bias) : 0,
-        inputs.residual ? address(inputs.residual) : 0,
-        address(outputs.output),
-        planning.scratch(scratchBytes * planning.threads),
-        scratchBytes,
-        zeroSegment(planning, inChannels),
-        spillPlace(planning),
-        factorTable(scheme, planning),
-        total,
-      ],
-      pieces: blocks * parts,
-      work: total * places * inChannels * outChannels,
-    },
+    ...(isShared
+      ? [
+          job('input', transformPieces, total * inChannels * INPUT_COST),
+          job('products', places, products),
+          job('output', transformPieces, total * outChannels * OUTPUT_COST),
+        ]
+      : [job('all', blocks, products)]),
   ];
 };
 
@@ -124,6 +134,7 @@ interface Epilogue {
 }
 
 const winogradCode = (
+  part: Part,
   { activation, ...sizes }: KernelCall<'conv2d'>['attributes'],
   scheme: Scheme,
   layout: Layout,
@@ -131,63 +142,61 @@ const winogradCode = (
   epilogue: Epilogue,
 ): Code => {
   const { height, width, inChannels, outHeight, outWidth, outChannels, top, left } = sizes;
-  const { tile, tiles, parts, columns } = layout;
-  const tileSizes: TileSizes = { ...sizes, scheme, tiles, columns, machine };
+  const { tile, tiles } = layout;
+  const tileSizes: TileSizes = { ...sizes, scheme, tiles, machine };
   return {
     key: [
-      ...['winograd', scheme.results, tile.rows, tile.columns, tiles, parts, machine.wide],
+      ...['winograd', part, scheme.results, tile.rows, tile.columns, tiles],
       ...[height, width, inChannels, outHeight, outWidth, outChannels, top, left],
       ...[activation.slope, activation.ceiling, epilogue.bias, epilogue.residual],
     ].join(' '),
     emit(limits) {
       const assembler = new Assembler(limits);
       const piece = pieceFunction(assembler);
-      const inputTiles = [false, true].map((careful) => {
+      const made = (emit: (f: FunctionBuilder) => void): FunctionBuilder => {
         const f = assembler.function();
-        emitInputTile(f, tileSizes, careful);
-        return f;
-      });
-      const outputTiles = [false, true].map((careful) => {
-        const f = assembler.function();
-        emitOutputTile(f, tileSizes, activation, epilogue, careful);
-        return f;
-      });
-      const product = (width: number): FunctionBuilder => {
-        const f = assembler.function();
-        emitTile(f, {
-          ...{ rows: tile.rows, columns: width, inner: inChannels, rightStride: tile.columns, outputStride: columns },
-          ...{ source: { kind: 'affine', rowStride: inChannels }, scattered: false, bias: false, residual: false },
-          ...{ fused: machine.fused, activation: LINEAR },
-        });
+        emit(f);
         return f;
       };
-      const rest = columns % tile.columns;
-      const full = columns >= tile.columns ? product(tile.columns) : undefined;
-      const last = rest > 0 ? product(rest) : undefined;
-      emitPieces(piece, assembler.thread(), tileSizes, layout, { inputTiles, outputTiles, full, last });
+      const product = (columns: number) =>
+        made((f) =>
+          emitTile(f, {
+            ...{ rows: tile.rows, columns, inner: inChannels, rightStride: tile.columns, outputStride: outChannels },
+            ...{ source: { kind: 'affine', rowStride: inChannels }, scattered: false, bias: false, residual: false },
+            ...{ fused: machine.fused, activation: LINEAR },
+          }),
+        );
+      const rest = outChannels % tile.columns;
+      emitPieces(piece, assembler.thread(), part, tileSizes, tile, {
+        input: (careful) => made((f) => emitInputTile(f, tileSizes, careful)),
+        output: (careful) => made((f) => emitOutputTile(f, tileSizes, activation, epilogue, careful)),
+        full: () => (outChannels >= tile.columns ? product(tile.columns) : undefined),
+        last: () => (rest > 0 ? product(rest) : undefined),
+      });
       return assembler.bytes();
     },
   };
 };
 
+/** The functions of the steps, made when they are wanted. */
 interface Steps {
-  /** Quick and careful. */
-  inputTiles: FunctionBuilder[];
-  outputTiles: FunctionBuilder[];
-  full: FunctionBuilder | undefined;
-  last: FunctionBuilder | undefined;
+  input(careful: boolean): FunctionBuilder;
+  output(careful: boolean): FunctionBuilder;
+  full(): FunctionBuilder | undefined;
+  last(): FunctionBuilder | undefined;
 }
 
 const emitPieces = (
   { f, first, end }: ReturnType<typeof pieceFunction>,
   thread: ReturnType<Assembler['thread']>,
+  partOfWork: Part,
   sizes: TileSizes,
-  { tile, parts, columns }: Layout,
-  { inputTiles, outputTiles, full, last }: Steps,
+  tile: Tile,
+  steps: Steps,
 ): void => {
   const parameter = (): Local<'i32'> => f.parameter('i32');
   const [input, filters, bias, residual, output] = [1, 2, 3, 4, 5].map(parameter);
-  const [scratch, scratchBytes, zeros, spill, factors, total] = [1, 2, 3, 4, 5, 6].map(parameter);
+  const [scratch, scratchBytes, zeros, spill, factors, total, tilesOfPiece] = [1, 2, 3, 4, 5, 6, 7].map(parameter);
   const { scheme, tiles, height, width, inChannels, outHeight, outWidth, outChannels, top, left } = sizes;
   const { side, results } = scheme;
   const places = side ** 2;
@@ -196,9 +205,10 @@ const emitPieces = (
   const tileColumns = Math.ceil(outWidth / results);
   const inputs = f.let(i32.add(scratch, i32.mul(thread, scratchBytes)));
   const products = f.let(i32.add(inputs, places * placeBytes(tiles, inChannels)));
-  const pointers = f.let(i32.add(products, places * placeBytes(tiles, columns)));
+  const pointers = f.let(i32.add(products, places * placeBytes(tiles, outChannels)));
+  f.advance(pointers, i32.mul(thread, POINTER_BYTES));
 
-  /** Goes through the tiles of the block with the place of each. */
+  /** Calls `quick` or `careful` for some tiles, with the place of each. */
   const eachTile = (
     firstTile: Local<'i32'>,
     count: Local<'i32'>,
@@ -211,19 +221,13 @@ const emitPieces = (
       body(f.let(i32.divU(row, tileRows)), f.let(i32.mul(i32.remU(row, tileRows), results)), x);
     });
 
-  f.forRange(first, end, 1, (piece) => {
-    const part = f.let(i32.remU(piece, parts));
-    const firstTile = f.let(i32.mul(i32.divU(piece, parts), tiles));
-    const count = f.let(i32.sub(total, firstTile));
-    f.set(count, i32.min(count, tiles));
-
-    const target = f.let(inputs);
+  const transformInput = (firstTile: Local<'i32'>, count: Local<'i32'>, target: Local<'i32'>): void => {
+    const [quick, careful] = [steps.input(false), steps.input(true)];
     eachTile(firstTile, count, (image, y, x) => {
       f.advance(y, -top);
       f.advance(x, -left);
       const pixel = i32.add(i32.mul(i32.add(i32.mul(image, height), y), width), x);
       const source = f.let(i32.add(input, i32.mul(pixel, inChannels * 4)));
-      // Unsigned: what is negative is large.
       const isInside = i32.and(
         i32.and(i32.geS(y, 0), i32.leS(y, height - side)),
         i32.and(i32.geS(x, 0), i32.leS(x, width - side)),
@@ -231,46 +235,65 @@ const emitPieces = (
       const call = (callee: FunctionBuilder) => f.call(callee, source, target, y, x, zeros, pointers, factors);
       f.when(
         isInside,
-        () => call(inputTiles[0]),
-        () => call(inputTiles[1]),
+        () => call(quick),
+        () => call(careful),
       );
       f.advance(target, inChannels * 4);
     });
+  };
 
-    const panels = Math.ceil(columns / tile.columns);
-    const panelBytes = inChannels * tile.columns * 4;
-    const filter = f.let(i32.add(filters, i32.mul(part, panels * panelBytes)));
-    f.forRange(0, places, 1, (place) => {
+  const panelBytes = inChannels * tile.columns * 4;
+  const panels = Math.ceil(outChannels / tile.columns);
+  const multiply = (firstPlace: I32, endPlace: I32, count: Local<'i32'>): void => {
+    const [full, last] = [steps.full(), steps.last()];
+    f.forRange(firstPlace, endPlace, 1, (place) => {
+      const filter = f.let(i32.add(filters, i32.mul(place, panels * panelBytes)));
       const placeInputs = f.let(i32.add(inputs, i32.mul(place, placeBytes(tiles, inChannels))));
-      const product = f.let(i32.add(products, i32.mul(place, placeBytes(tiles, columns))));
+      const product = f.let(i32.add(products, i32.mul(place, placeBytes(tiles, outChannels))));
       const panel = (callee: FunctionBuilder): void => {
         f.forRange(0, count, tile.rows, (row) => {
           const rows = f.let(i32.add(placeInputs, i32.mul(row, inChannels * 4)));
-          const to = f.let(i32.add(product, i32.mul(row, columns * 4)));
+          const to = f.let(i32.add(product, i32.mul(row, outChannels * 4)));
           f.call(callee, rows, filter, none, none, to, none, none, spill, i32.sub(count, row));
         });
         f.advance(filter, panelBytes);
         f.advance(product, tile.columns * 4);
       };
-      if (full) f.forRange(0, Math.floor(columns / tile.columns), 1, () => panel(full));
+      if (full) f.forRange(0, Math.floor(outChannels / tile.columns), 1, () => panel(full));
       if (last) panel(last);
-      f.advance(filter, (parts - 1) * panels * panelBytes);
     });
+  };
 
-    f.set(target, products);
+  const transformOutput = (firstTile: Local<'i32'>, count: Local<'i32'>, source: Local<'i32'>): void => {
+    const [quick, careful] = [steps.output(false), steps.output(true)];
     eachTile(firstTile, count, (image, y, x) => {
       const pixel = i32.add(i32.mul(i32.add(i32.mul(image, outHeight), y), outWidth), x);
-      const channel = i32.mul(part, columns * 4);
-      const place = f.let(i32.add(i32.mul(pixel, outChannels * 4), channel));
+      const place = f.let(i32.mul(pixel, outChannels * 4));
       const isWhole = i32.and(i32.leS(y, outHeight - results), i32.leS(x, outWidth - results));
       const call = (callee: FunctionBuilder) =>
-        f.call(callee, target, i32.add(output, place), i32.add(residual, place), i32.add(bias, channel), y, x, factors);
+        f.call(callee, source, i32.add(output, place), i32.add(residual, place), bias, y, x, factors);
       f.when(
         isWhole,
-        () => call(outputTiles[0]),
-        () => call(outputTiles[1]),
+        () => call(quick),
+        () => call(careful),
       );
-      f.advance(target, columns * 4);
+      f.advance(source, outChannels * 4);
     });
+  };
+
+  if (partOfWork === 'products') {
+    multiply(first, end, total);
+    return;
+  }
+  f.forRange(first, end, 1, (piece) => {
+    const firstTile = f.let(i32.mul(piece, tilesOfPiece));
+    const count = f.let(i32.sub(total, firstTile));
+    f.set(count, i32.min(count, tilesOfPiece));
+    /** A block begins anew in its thread's memory; tiles that are shared out have their place in all of it. */
+    const start = (from: Local<'i32'>, channels: number): Local<'i32'> =>
+      f.let(partOfWork === 'all' ? from : i32.add(from, i32.mul(firstTile, channels * 4)));
+    if (partOfWork !== 'output') transformInput(firstTile, count, start(inputs, inChannels));
+    if (partOfWork === 'all') multiply(0, places, count);
+    if (partOfWork !== 'input') transformOutput(firstTile, count, start(products, outChannels));
   });
 };
