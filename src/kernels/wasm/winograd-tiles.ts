@@ -7,17 +7,19 @@ import { arithmeticOf, bothWays, type Column, type Scheme } from './winograd-tra
 
 export interface TileSizes extends Conv2dSizes {
   scheme: Scheme;
-  /** Tiles of a block. */
-  tiles: number;
   machine: Machine;
 }
 
 /**
- * From one place of all tiles of a block to the next: an odd number of cache lines, for a tile touches all places, and
- * a power of two would put them in the same few lines of the first cache.
+ * A tile's numbers lie together, place after place, so that making and reading them touches few pages. An odd number
+ * of cache lines between places of many channels and between tiles: powers of two would meet in the same few lines of
+ * the first cache.
  */
-export const placeBytes = (tiles: number, channels: number): number =>
-  (Math.ceil((tiles * channels) / 32) * 2 + 1) * 64;
+export const placeBytes = (channels: number): number => channels * 4 + (channels % 64 === 0 && channels > 64 ? 64 : 0);
+export const tileBytes = ({ side }: Scheme, channels: number): number => {
+  const lines = Math.ceil((side ** 2 * placeBytes(channels)) / 64);
+  return (lines + 1 - (lines % 2)) * 64;
+};
 
 const range = (length: number): number[] => [...Array(length).keys()];
 
@@ -48,7 +50,7 @@ const stepOf = ({ wide }: Machine): number => (wide ? 32 : 16);
  * a place for pointers, and the factors. Careful: some of the numbers are outside of the image and are zeros.
  */
 export const emitInputTile = (f: FunctionBuilder, sizes: TileSizes, careful: boolean): void => {
-  const { scheme, machine, inChannels, height, width, tiles } = sizes;
+  const { scheme, machine, inChannels, height, width } = sizes;
   const [source, target, y, x, zeros, pointers, factors] = [1, 2, 3, 4, 5, 6, 7].map(() => f.parameter('i32'));
   const { side } = scheme;
   const offset = (i: number, j: number): number => (i * width + j) * inChannels * 4;
@@ -83,7 +85,7 @@ export const emitInputTile = (f: FunctionBuilder, sizes: TileSizes, careful: boo
     results.forEach((row, i) => {
       row.forEach((vectors, j) => {
         vectors.forEach((vector, v) => {
-          f.store(to, vector, (i * side + j) * placeBytes(tiles, inChannels) + v * 16);
+          f.store(to, vector, (i * side + j) * placeBytes(inChannels) + v * 16);
         });
       });
     });
@@ -101,7 +103,7 @@ export const emitOutputTile = (
   has: { bias: boolean; residual: boolean },
   careful: boolean,
 ): void => {
-  const { scheme, machine, outChannels, outHeight, outWidth, tiles } = sizes;
+  const { scheme, machine, outChannels, outHeight, outWidth } = sizes;
   const [source, output, residual, bias, y, x, factors] = [1, 2, 3, 4, 5, 6, 7].map(() => f.parameter('i32'));
   const arithmetic = arithmeticOf(f, machine.fused, scheme, factors);
   f.forRange(0, outChannels * 4, stepOf(machine), (channel) => {
@@ -114,7 +116,7 @@ export const emitOutputTile = (
       scheme.side,
       machine,
       (column) => scheme.output(arithmetic, column),
-      (i, j, shift) => f.let(v128.load(from, (i * scheme.side + j) * placeBytes(tiles, outChannels) + shift)),
+      (i, j, shift) => f.let(v128.load(from, (i * scheme.side + j) * placeBytes(outChannels) + shift)),
     );
     const finished = (vector: V128, offset: number, v: number): V128 => {
       const vectorBias = biases[v];

@@ -14,7 +14,7 @@ import { spillPlace, zeroSegment } from './gemm';
 import { type Code, type Job, type Planning, pieceFunction } from './job';
 import { chooseTile, emitTile, type Tile } from './tile';
 import { packFilterJob } from './winograd-filter';
-import { emitInputTile, emitOutputTile, placeBytes, type TileSizes } from './winograd-tiles';
+import { emitInputTile, emitOutputTile, placeBytes, type TileSizes, tileBytes } from './winograd-tiles';
 import { FOUR, factorTable, type Scheme, TWO } from './winograd-transforms';
 
 /** Vectors come in pairs. */
@@ -33,6 +33,8 @@ const POINTER_BYTES = 192;
 const INPUT_COST = 130;
 const OUTPUT_COST = 130;
 const FILTER_COST = 4;
+/** The same where a job has to say whether it is worth sharing: with what it takes to fetch the numbers. */
+const TRANSFORM_WORK = 1000;
 /** What must be saved to be worth the loss of digits. */
 const MOST_SHARE = 0.85;
 
@@ -91,7 +93,7 @@ export const winograd = (
   const panels = Math.ceil(outChannels / tile.columns);
   const filters = planning.scratch(places * panels * tile.columns * inChannels * 4);
   const scratchBytes =
-    places * (placeBytes(tiles, inChannels) + placeBytes(tiles, outChannels)) + threads * POINTER_BYTES;
+    tiles * (tileBytes(scheme, inChannels) + tileBytes(scheme, outChannels)) + threads * POINTER_BYTES;
   const total = tilesOf(attributes, scheme);
   const isShared = threads > 1 && blocks === 1;
   const tilesOfPiece = isShared ? Math.ceil(total / (threads * PIECES)) : tiles;
@@ -120,9 +122,9 @@ export const winograd = (
     packFilterJob(scheme, tile.columns, attributes, address(inputs.filter), filters),
     ...(isShared
       ? [
-          job('input', transformPieces, total * inChannels * INPUT_COST),
+          job('input', transformPieces, total * inChannels * TRANSFORM_WORK),
           job('products', places, products),
-          job('output', transformPieces, total * outChannels * OUTPUT_COST),
+          job('output', transformPieces, total * outChannels * TRANSFORM_WORK),
         ]
       : [job('all', blocks, products)]),
   ];
@@ -143,7 +145,7 @@ const winogradCode = (
 ): Code => {
   const { height, width, inChannels, outHeight, outWidth, outChannels, top, left } = sizes;
   const { tile, tiles } = layout;
-  const tileSizes: TileSizes = { ...sizes, scheme, tiles, machine };
+  const tileSizes: TileSizes = { ...sizes, scheme, machine };
   return {
     key: [
       ...['winograd', part, scheme.results, tile.rows, tile.columns, tiles],
@@ -158,16 +160,23 @@ const winogradCode = (
         emit(f);
         return f;
       };
+      const [inputBytes, productBytes] = [inChannels, outChannels].map((channels) => tileBytes(scheme, channels));
       const product = (columns: number) =>
         made((f) =>
           emitTile(f, {
-            ...{ rows: tile.rows, columns, inner: inChannels, rightStride: tile.columns, outputStride: outChannels },
-            ...{ source: { kind: 'affine', rowStride: inChannels }, scattered: false, bias: false, residual: false },
+            ...{ rows: tile.rows, columns, inner: inChannels, rightStride: tile.columns },
+            ...{
+              source: { kind: 'affine', rowStride: inputBytes / 4 },
+              outputStride: productBytes / 4,
+              scattered: false,
+              bias: false,
+              residual: false,
+            },
             ...{ fused: machine.fused, activation: LINEAR },
           }),
         );
       const rest = outChannels % tile.columns;
-      emitPieces(piece, assembler.thread(), part, tileSizes, tile, {
+      emitPieces(piece, assembler.thread(), part, tileSizes, layout, {
         input: (careful) => made((f) => emitInputTile(f, tileSizes, careful)),
         output: (careful) => made((f) => emitOutputTile(f, tileSizes, activation, epilogue, careful)),
         full: () => (outChannels >= tile.columns ? product(tile.columns) : undefined),
@@ -191,21 +200,22 @@ const emitPieces = (
   thread: ReturnType<Assembler['thread']>,
   partOfWork: Part,
   sizes: TileSizes,
-  tile: Tile,
+  { tile, tiles }: Layout,
   steps: Steps,
 ): void => {
   const parameter = (): Local<'i32'> => f.parameter('i32');
   const [input, filters, bias, residual, output] = [1, 2, 3, 4, 5].map(parameter);
   const [scratch, scratchBytes, zeros, spill, factors, total, tilesOfPiece] = [1, 2, 3, 4, 5, 6, 7].map(parameter);
-  const { scheme, tiles, height, width, inChannels, outHeight, outWidth, outChannels, top, left } = sizes;
+  const { scheme, height, width, inChannels, outHeight, outWidth, outChannels, top, left } = sizes;
   const { side, results } = scheme;
   const places = side ** 2;
+  const [inputBytes, productBytes] = [inChannels, outChannels].map((channels) => tileBytes(scheme, channels));
   const none = i32.const(0);
   const tileRows = Math.ceil(outHeight / results);
   const tileColumns = Math.ceil(outWidth / results);
   const inputs = f.let(i32.add(scratch, i32.mul(thread, scratchBytes)));
-  const products = f.let(i32.add(inputs, places * placeBytes(tiles, inChannels)));
-  const pointers = f.let(i32.add(products, places * placeBytes(tiles, outChannels)));
+  const products = f.let(i32.add(inputs, tiles * inputBytes));
+  const pointers = f.let(i32.add(products, tiles * productBytes));
   f.advance(pointers, i32.mul(thread, POINTER_BYTES));
 
   /** Calls `quick` or `careful` for some tiles, with the place of each. */
@@ -238,7 +248,7 @@ const emitPieces = (
         () => call(quick),
         () => call(careful),
       );
-      f.advance(target, inChannels * 4);
+      f.advance(target, inputBytes);
     });
   };
 
@@ -248,12 +258,12 @@ const emitPieces = (
     const [full, last] = [steps.full(), steps.last()];
     f.forRange(firstPlace, endPlace, 1, (place) => {
       const filter = f.let(i32.add(filters, i32.mul(place, panels * panelBytes)));
-      const placeInputs = f.let(i32.add(inputs, i32.mul(place, placeBytes(tiles, inChannels))));
-      const product = f.let(i32.add(products, i32.mul(place, placeBytes(tiles, outChannels))));
+      const placeInputs = f.let(i32.add(inputs, i32.mul(place, placeBytes(inChannels))));
+      const product = f.let(i32.add(products, i32.mul(place, placeBytes(outChannels))));
       const panel = (callee: FunctionBuilder): void => {
         f.forRange(0, count, tile.rows, (row) => {
-          const rows = f.let(i32.add(placeInputs, i32.mul(row, inChannels * 4)));
-          const to = f.let(i32.add(product, i32.mul(row, outChannels * 4)));
+          const rows = f.let(i32.add(placeInputs, i32.mul(row, inputBytes)));
+          const to = f.let(i32.add(product, i32.mul(row, productBytes)));
           f.call(callee, rows, filter, none, none, to, none, none, spill, i32.sub(count, row));
         });
         f.advance(filter, panelBytes);
@@ -277,7 +287,7 @@ const emitPieces = (
         () => call(quick),
         () => call(careful),
       );
-      f.advance(source, outChannels * 4);
+      f.advance(source, productBytes);
     });
   };
 
@@ -290,10 +300,10 @@ const emitPieces = (
     const count = f.let(i32.sub(total, firstTile));
     f.set(count, i32.min(count, tilesOfPiece));
     /** A block begins anew in its thread's memory; tiles that are shared out have their place in all of it. */
-    const start = (from: Local<'i32'>, channels: number): Local<'i32'> =>
-      f.let(partOfWork === 'all' ? from : i32.add(from, i32.mul(firstTile, channels * 4)));
-    if (partOfWork !== 'output') transformInput(firstTile, count, start(inputs, inChannels));
+    const start = (from: Local<'i32'>, bytesOfTile: number): Local<'i32'> =>
+      f.let(partOfWork === 'all' ? from : i32.add(from, i32.mul(firstTile, bytesOfTile)));
+    if (partOfWork !== 'output') transformInput(firstTile, count, start(inputs, inputBytes));
     if (partOfWork === 'all') multiply(0, places, count);
-    if (partOfWork !== 'input') transformOutput(firstTile, count, start(products, outChannels));
+    if (partOfWork !== 'input') transformOutput(firstTile, count, start(products, productBytes));
   });
 };
