@@ -15,7 +15,7 @@ import { type Code, type Job, type Planning, pieceFunction } from './job';
 import { chooseTile, emitTile, type Tile } from './tile';
 import { packFilterJob } from './winograd-filter';
 import { emitInputTile, emitOutputTile, placeBytes, type TileSizes, tileBytes } from './winograd-tiles';
-import { FOUR, factorTable, type Scheme, TWO } from './winograd-transforms';
+import { FOUR, factorTable, type Scheme, SIX, TWO } from './winograd-transforms';
 
 /** Vectors come in pairs. */
 const CHANNEL_MULTIPLE = 8;
@@ -28,7 +28,7 @@ const MOST_TILES = 48;
 const FEWEST_BLOCKS = 3;
 const PIECES = 4;
 /** A thread's place for the pointers of one tile. */
-const POINTER_BYTES = 192;
+const POINTER_BYTES = 256;
 /** What the transforms and a filter's way from memory cost, in multiplications. */
 const INPUT_COST = 130;
 const OUTPUT_COST = 130;
@@ -37,6 +37,8 @@ const FILTER_COST = 4;
 const TRANSFORM_WORK = 1000;
 /** What must be saved to be worth the loss of digits. */
 const MOST_SHARE = 0.85;
+
+const SCHEMES = [TWO, FOUR, SIX];
 
 const tilesOf = ({ batch, outHeight, outWidth }: Conv2dSizes, { results }: Scheme): number =>
   batch * Math.ceil(outHeight / results) * Math.ceil(outWidth / results);
@@ -53,7 +55,7 @@ export const chooseScheme = (sizes: Conv2dSizes): Scheme | undefined => {
     const transforms = (places / 36) * (inChannels * INPUT_COST + outChannels * OUTPUT_COST);
     return tilesOf(sizes, scheme) * (places * filters + transforms) + places * filters * FILTER_COST;
   };
-  const best = cost(FOUR) < cost(TWO) ? FOUR : TWO;
+  const best = SCHEMES.reduce((one, other) => (cost(other) < cost(one) ? other : one));
   return cost(best) < MOST_SHARE * plain ? best : undefined;
 };
 
