@@ -109,7 +109,8 @@ export const emitTile = (f: FunctionBuilder, shape: TileShape): void => {
     // Rows that do not exist have -1 in the table: they read what is at the beginning of A, and are stored nowhere.
     for (const r of rows) f.set(pointers[r], i32.add(left, i32.max(f.let(i32.load(table, r * 4)), 0)));
     const length = inner / source.segments;
-    const rest = source.segmentStride - length * 4;
+    // Within a segment pointers move by whole turns only.
+    const rest = source.segmentStride - Math.floor(length / UNROLL) * UNROLL * 4;
     f.repeat(source.segments, () => {
       segment(length);
       for (const pointer of pointers) f.advance(pointer, rest);

@@ -99,6 +99,7 @@ export const winograd = (
   const total = tilesOf(attributes, scheme);
   const isShared = threads > 1 && blocks === 1;
   const tilesOfPiece = isShared ? Math.ceil(total / (threads * PIECES)) : tiles;
+  const scratch = planning.passingScratch(scratchBytes * (isShared ? 1 : threads));
   const job = (part: Part, pieces: number, work: number): Job => ({
     code: winogradCode(part, attributes, scheme, layout, planning, {
       bias: inputs.bias !== undefined,
@@ -108,7 +109,7 @@ export const winograd = (
       ...[address(inputs.input), filters],
       ...[inputs.bias ? address(inputs.bias) : 0, inputs.residual ? address(inputs.residual) : 0],
       address(outputs.output),
-      planning.passingScratch(scratchBytes * (isShared ? 1 : threads)),
+      scratch,
       isShared ? 0 : scratchBytes,
       zeroSegment(planning, inChannels),
       spillPlace(planning),
