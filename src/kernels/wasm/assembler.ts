@@ -370,6 +370,7 @@ const section = (id: number, content: readonly number[]): number[] => [id, ...un
 /** One module. It imports the memory as environment.memory and exports the functions that have a name. */
 export class Assembler {
   private readonly functions: FunctionBuilder[] = [];
+  private knowsThread = false;
 
   constructor(private readonly memory: MemoryLimits) {}
 
@@ -379,6 +380,12 @@ export class Assembler {
     return builder;
   }
 
+  /** The number of the thread that runs the code, from 0: what an instance gets as environment.thread. */
+  thread(): Expression<'i32'> {
+    this.knowsThread = true;
+    return expression('i32', [0x23, 0]);
+  }
+
   bytes(): Uint8Array<ArrayBuffer> {
     const { initial, maximum, shared } = this.memory;
     const limits = [shared ? 0x03 : 0x01, ...unsigned(initial), ...unsigned(maximum)];
@@ -386,10 +393,13 @@ export class Assembler {
     const exported = this.functions.flatMap(({ exportName, index }) =>
       exportName === undefined ? [] : [[...text(exportName), 0x00, ...unsigned(index)]],
     );
+    const environment = text('environment');
+    const imports = [[...environment, ...text('memory'), 0x02, ...limits]];
+    if (this.knowsThread) imports.push([...environment, ...text('thread'), 0x03, typeCodes.i32, 0]);
     return new Uint8Array([
       ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
       ...section(1, vector(types)),
-      ...section(2, vector([[...text('environment'), ...text('memory'), 0x02, ...limits]])),
+      ...section(2, vector(imports)),
       ...section(3, vector(this.functions.map(({ index }) => unsigned(index)))),
       ...section(7, vector(exported)),
       ...section(10, vector(this.functions.map((f) => f.bytes()))),
