@@ -156,7 +156,9 @@ type FieldOf<F> = F extends readonly [number, infer T, string]
     : never;
 
 /** A message of the table; what is not in the file is undefined (messages), empty, or zero. */
-type Shape<N extends MessageName> = Message<`onnx.${N}`> & { [F in keyof Messages[N]]: FieldOf<Messages[N][F]> };
+type Shape<N extends MessageName> = Message<`onnx.${N}`> & {
+  -readonly [F in keyof Messages[N]]: FieldOf<Messages[N][F]>;
+};
 
 export type OnnxModel = Shape<'ModelProto'>;
 export type OnnxGraph = Shape<'GraphProto'>;
@@ -212,6 +214,8 @@ const describe = <N extends MessageName>(name: N): GenMessage<Shape<N>> =>
   messageDesc<Shape<N>>(file, NAMES.indexOf(name));
 
 export const ModelProto = describe('ModelProto');
+export const NodeProto = describe('NodeProto');
+export const AttributeProto = describe('AttributeProto');
 export const TensorProto = describe('TensorProto');
 
 /** What a tensor is made of: `dataType` and `elemType`. */
