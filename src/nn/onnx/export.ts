@@ -41,38 +41,48 @@ export async function exportOnnx(backend: Backend, forward: Forward, options: On
   const { inputShape, outputs: names } = options;
   const tracing = new TracingBackend(backend);
   const traced = (() => {
-    using _ = scope();
-    const input = Tensor.empty(tracing, [TRACED_BATCH, ...inputShape], 'onnx');
-    const outputs = forward(input).map(({ slot, shape }) => ({ slot, shape: shape.slice(1), batch: shape[0] }));
-    return { input: input.slot, outputs };
+    // What is computed from parameters alone is on the backend, until it has been read.
+    const opened = scope();
+    try {
+      const input = Tensor.empty(tracing, [TRACED_BATCH, ...inputShape], 'onnx');
+      const outputs = forward(input).map(({ slot, shape }) => ({ slot, shape: shape.slice(1), batch: shape[0] }));
+      return { input: input.slot, outputs, tensors: opened.detach() };
+    } catch (error) {
+      opened[Symbol.dispose]();
+      throw error;
+    }
   })();
-  if (names.length !== traced.outputs.length)
-    throw new Error(`onnx: ${names.length} names for the ${traced.outputs.length} outputs of the network`);
-  if (new Set(traced.outputs.map(({ slot }) => slot)).size < names.length)
-    throw new Error('onnx: a network gave one tensor twice as output');
-  const parameterNames = new Map(Array.from(options.parameters?.() ?? [], ([name, { slot }]) => [slot, name]));
+  try {
+    if (names.length !== traced.outputs.length)
+      throw new Error(`onnx: ${names.length} names for the ${traced.outputs.length} outputs of the network`);
+    if (new Set(traced.outputs.map(({ slot }) => slot)).size < names.length)
+      throw new Error('onnx: a network gave one tensor twice as output');
+    const parameterNames = new Map(Array.from(options.parameters?.() ?? [], ([name, { slot }]) => [slot, name]));
 
-  const graph = new GraphWriter(backend, TRACED_BATCH, (slot) => parameterNames.get(slot));
-  graph.define(traced.input, { name: 'input', shape: inputShape, isBatched: true });
-  for (const call of tracing.calls) graph.define(call.outputs.output, addNodes(graph, call));
-  for (const [k, { slot, shape, batch }] of traced.outputs.entries()) {
-    if (slot === traced.input || !graph.isBatched(slot) || batch !== TRACED_BATCH)
-      throw new Error(`onnx: output ${names[k]} ${formatShape(shape)} is not computed image by image from the input`);
-    graph.name(slot, shape, names[k]);
+    const graph = new GraphWriter(backend, TRACED_BATCH, (slot) => parameterNames.get(slot));
+    graph.define(traced.input, { name: 'input', shape: inputShape });
+    for (const call of tracing.calls) graph.define(call.outputs.output, addNodes(graph, call));
+    for (const [k, { slot, shape, batch }] of traced.outputs.entries()) {
+      if (slot === traced.input || graph.isConstant(slot) || batch !== TRACED_BATCH)
+        throw new Error(`onnx: output ${names[k]} ${formatShape(shape)} is not computed image by image from the input`);
+      graph.name(slot, shape, names[k]);
+    }
+    return create(ModelProto, {
+      irVersion: BigInt(ONNX_VERSIONS.ir),
+      opsetImport: [{ domain: '', version: BigInt(ONNX_VERSIONS.opset) }],
+      producerName: 'likeness',
+      graph: {
+        name: options.name,
+        node: graph.nodes,
+        initializer: await graph.initializers(),
+        input: [valueInfo('input', inputShape)],
+        output: traced.outputs.map(({ shape }, k) => valueInfo(names[k], shape)),
+      },
+      metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
+    });
+  } finally {
+    traced.tensors.dispose();
   }
-  return create(ModelProto, {
-    irVersion: BigInt(ONNX_VERSIONS.ir),
-    opsetImport: [{ domain: '', version: BigInt(ONNX_VERSIONS.opset) }],
-    producerName: 'likeness',
-    graph: {
-      name: options.name,
-      node: graph.nodes,
-      initializer: await graph.initializers(),
-      input: [valueInfo('input', inputShape)],
-      output: traced.outputs.map(({ shape }, k) => valueInfo(names[k], shape)),
-    },
-    metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
-  });
 }
 
 function valueInfo(name: string, shape: Shape) {

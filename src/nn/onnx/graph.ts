@@ -18,10 +18,8 @@ export type Attributes = Readonly<Record<string, number | string | readonly numb
 /** What holds a slot's numbers in the ONNX graph. */
 export interface Value {
   name: string;
-  /** In our order, height before channels, and without the batch where there is one. */
+  /** In our order, height before channels, and without the batch. */
   shape: Shape;
-  /** Unless it was computed from parameters alone. */
-  isBatched: boolean;
 }
 
 /** Numbers that are an initializer: of a slot, or made here. */
@@ -63,25 +61,25 @@ export class GraphWriter {
     this.#values.set(slot, value);
   }
 
-  /** Whether the slot is a parameter, which no node computes. */
+  /** Whether the slot is a parameter, or was computed from parameters alone: no node computes it. */
   isConstant = (slot: Slot): boolean => !this.#values.has(slot);
-
-  /** Whether there is one of it for each image. */
-  isBatched = (slot: Slot): boolean => this.#values.get(slot)?.isBatched ?? false;
 
   /** Of what a node computed, in our order and without the batch. */
   shapeOf(slot: Slot): Shape {
+    return this.#valueOf(slot).shape;
+  }
+
+  #valueOf(slot: Slot): Value {
     const value = this.#values.get(slot);
     if (!value) throw new Error('onnx: a parameter stands where the result of an operation is expected');
-    return value.shape;
+    return value;
   }
 
   /** The name of a computed tensor in the shape asked for, in our order: reshapes leave no trace but this. */
   as(slot: Slot, shape: Shape): string {
-    const value = this.#values.get(slot);
-    if (!value) throw new Error('onnx: a parameter stands where the result of an operation is expected');
+    const value = this.#valueOf(slot);
     if (formatShape(value.shape) === formatShape(shape)) return value.name;
-    if (!value.isBatched || sizeOf(value.shape) !== sizeOf(shape))
+    if (sizeOf(value.shape) !== sizeOf(shape))
       throw new Error(
         `onnx: a reshape of ${formatShape(value.shape)} to ${formatShape(shape)} that mixes images cannot be exported`,
       );
@@ -177,7 +175,7 @@ export class GraphWriter {
       node.input = node.input.map((input) => (input === old ? name : input));
       node.output = node.output.map((output) => (output === old ? name : output));
     }
-    this.define(slot, { name, shape, isBatched: this.isBatched(slot) });
+    this.define(slot, { name, shape });
   }
 
   #unique(name: string): string {

@@ -2,7 +2,7 @@ import { type Activation, isLinear, type KernelCall, type Slot, type WindowSizes
 import { formatShape, type Shape, sizeOf } from '../../tensor/shape';
 import type { Attributes, GraphWriter, Value } from './graph';
 
-const batched = (name: string, shape: Shape): Value => ({ name, shape, isBatched: true });
+const tensor = (name: string, shape: Shape): Value => ({ name, shape });
 
 /**
  * Adds the nodes that compute what one call of a kernel does (operators of opset 17).
@@ -23,7 +23,7 @@ export function addNodes(graph: GraphWriter, call: KernelCall): Value {
       let result = graph.add('Conv', operands, windowOf(sizes));
       const shape = [sizes.outHeight, sizes.outWidth, outChannels];
       if (inputs.residual) result = graph.add('Add', [result, graph.as(inputs.residual, shape)]);
-      return batched(activated(graph, result, sizes.activation), shape);
+      return tensor(activated(graph, result, sizes.activation), shape);
     }
     case 'depthwiseConv2d': {
       const { attributes: sizes, inputs } = call;
@@ -31,7 +31,7 @@ export function addNodes(graph: GraphWriter, call: KernelCall): Value {
       const filter = graph.parameter(inputs.filter, [filterHeight, filterWidth, channels, 1], [2, 3, 0, 1]);
       const operands = [imageOf(graph, inputs.input, sizes, channels), filter, ...biasOf(graph, inputs.bias)];
       const result = graph.add('Conv', operands, { ...windowOf(sizes), group: channels });
-      return batched(activated(graph, result, sizes.activation), [sizes.outHeight, sizes.outWidth, channels]);
+      return tensor(activated(graph, result, sizes.activation), [sizes.outHeight, sizes.outWidth, channels]);
     }
     case 'matmul':
       return addProduct(graph, call);
@@ -45,7 +45,7 @@ export function addNodes(graph: GraphWriter, call: KernelCall): Value {
       const normed = graph.add('BatchNormalization', [graph.as(input, placed), ...operands], {
         epsilon: { float: epsilon },
       });
-      return batched(normed, placed);
+      return tensor(normed, placed);
     }
     case 'scaleShift': {
       const { channels, activation } = call.attributes;
@@ -53,7 +53,7 @@ export function addNodes(graph: GraphWriter, call: KernelCall): Value {
       const shape = rowsOf(graph, input, channels);
       const scaled = graph.add('Mul', [graph.as(input, shape), vectorOf(graph, scale, shape)]);
       const shifted = graph.add('Add', [scaled, vectorOf(graph, shift, shape)]);
-      return batched(activated(graph, shifted, activation), shape);
+      return tensor(activated(graph, shifted, activation), shape);
     }
     case 'activation':
       return mapped(graph, call, (name) => activated(graph, name, call.attributes.activation));
@@ -70,13 +70,13 @@ export function addNodes(graph: GraphWriter, call: KernelCall): Value {
       const { input, slopes } = call.inputs;
       const shape = rowsOf(graph, input, call.attributes.channels);
       const operands = [graph.as(input, shape), vectorOf(graph, slopes, shape)];
-      return batched(graph.add('PRelu', operands), shape);
+      return tensor(graph.add('PRelu', operands), shape);
     }
     case 'add':
     case 'multiply': {
       const [name, shape] = combined(graph, call);
       const isAdd = call.kernel === 'add';
-      return batched(isAdd ? activated(graph, name, call.attributes.activation) : name, shape);
+      return tensor(isAdd ? activated(graph, name, call.attributes.activation) : name, shape);
     }
     case 'maxPool2d':
     case 'averagePool2d': {
@@ -88,19 +88,19 @@ export function addNodes(graph: GraphWriter, call: KernelCall): Value {
         [image],
         isMax ? windowOf(sizes) : { ...windowOf(sizes), count_include_pad: 0 },
       );
-      return batched(pooled, [sizes.outHeight, sizes.outWidth, sizes.channels]);
+      return tensor(pooled, [sizes.outHeight, sizes.outWidth, sizes.channels]);
     }
     case 'globalAveragePool': {
       const { positions, channels } = call.attributes;
       const shape = rowsOf(graph, call.inputs.input, channels);
       const image = shape.length === 3 ? shape : [positions, 1, channels];
       const pooled = graph.add('GlobalAveragePool', [graph.as(call.inputs.input, image)]);
-      return batched(graph.add('Flatten', [pooled]), [channels]);
+      return tensor(graph.add('Flatten', [pooled]), [channels]);
     }
     case 'softmax': {
       const shape = rowsOf(graph, call.inputs.input, call.attributes.columns);
       const name = graph.add('Softmax', [graph.as(call.inputs.input, shape)], { axis: channelAxis(shape) });
-      return batched(name, shape);
+      return tensor(name, shape);
     }
     case 'l2Normalize':
       return addUnitRows(graph, call);
@@ -108,7 +108,7 @@ export function addNodes(graph: GraphWriter, call: KernelCall): Value {
       const { height, width, channels, outHeight, outWidth, outChannels, top, left } = call.attributes;
       const pads = [0, 0, top, left, 0, outChannels - channels, outHeight - height - top, outWidth - width - left];
       const image = graph.as(call.inputs.input, [height, width, channels]);
-      return batched(graph.add('Pad', [image, graph.vector('pads', pads)]), [outHeight, outWidth, outChannels]);
+      return tensor(graph.add('Pad', [image, graph.vector('pads', pads)]), [outHeight, outWidth, outChannels]);
     }
     case 'concat':
       return addConcat(graph, call);
@@ -123,7 +123,7 @@ function mapped(
   map: (name: string) => string,
 ): Value {
   const shape = graph.shapeOf(inputs.input);
-  return { name: map(graph.as(inputs.input, shape)), shape, isBatched: graph.isBatched(inputs.input) };
+  return tensor(map(graph.as(inputs.input, shape)), shape);
 }
 
 /** min(ceiling, z > 0 ? z : slope * z) */
@@ -193,39 +193,33 @@ function combined(graph: GraphWriter, call: KernelCall<'add' | 'multiply'>): [na
 /** A dense layer is a Gemm; several rows for each image are a MatMul. */
 function addProduct(graph: GraphWriter, { inputs, attributes }: KernelCall<'matmul'>): Value {
   const { rows, inner, columns, transposeLeft, transposeRight, activation } = attributes;
-  if (transposeLeft || graph.isConstant(inputs.left) || !graph.isBatched(inputs.left))
-    throw new Error('onnx: a product whose left side is no batch of rows cannot be exported');
+  if (transposeLeft || graph.isConstant(inputs.left) || !graph.isConstant(inputs.right))
+    throw new Error('onnx: a product that is not of rows with a parameter cannot be exported');
   const stored = transposeRight ? [columns, inner] : [inner, columns];
-  if (graph.isBatched(inputs.right)) throw new Error('onnx: a product of two batches cannot be exported');
   const each = rows / graph.batch;
-  const isDense = each === 1;
-  const right = graph.isConstant(inputs.right)
-    ? // MatMul knows no transposed operand.
-      graph.parameter(inputs.right, stored, transposeRight && !isDense ? [1, 0] : undefined)
-    : graph.as(inputs.right, stored);
-  if (isDense) {
-    const operands = [graph.as(inputs.left, [inner]), right, ...biasOf(graph, inputs.bias)];
+  if (each === 1) {
+    const operands = [
+      graph.as(inputs.left, [inner]),
+      graph.parameter(inputs.right, stored),
+      ...biasOf(graph, inputs.bias),
+    ];
     const name = graph.add('Gemm', operands, transposeRight ? { transB: 1 } : {});
-    return batched(activated(graph, name, activation), [columns]);
+    return tensor(activated(graph, name, activation), [columns]);
   }
-  if (!graph.isConstant(inputs.right) && transposeRight)
-    throw new Error('onnx: rows times a computed, transposed matrix cannot be exported');
+  const right = graph.parameter(inputs.right, stored, transposeRight ? [1, 0] : [0, 1]);
   const product = graph.add('MatMul', [graph.as(inputs.left, [each, inner]), right]);
   const [bias] = biasOf(graph, inputs.bias);
   const name = bias ? graph.add('Add', [product, bias]) : product;
-  return batched(activated(graph, name, activation), [each, columns]);
+  return tensor(activated(graph, name, activation), [each, columns]);
 }
 
 /** x / max(|x|, epsilon) */
 function addUnitRows(graph: GraphWriter, { inputs, attributes }: KernelCall<'l2Normalize'>): Value {
-  const { rows, columns, epsilon } = attributes;
-  const isConstant = graph.isConstant(inputs.input);
-  const shape = isConstant ? [rows, columns] : rowsOf(graph, inputs.input, columns);
-  const name = isConstant ? graph.parameter(inputs.input, shape) : graph.as(inputs.input, shape);
-  const axes = [isConstant ? -1 : channelAxis(shape)];
-  const lengths = graph.add('ReduceL2', [name], { axes, keepdims: 1 });
-  const bounded = graph.add('Max', [lengths, graph.scalar('epsilon', epsilon)]);
-  return { name: graph.add('Div', [name, bounded]), shape, isBatched: graph.isBatched(inputs.input) };
+  const shape = rowsOf(graph, inputs.input, attributes.columns);
+  const name = graph.as(inputs.input, shape);
+  const lengths = graph.add('ReduceL2', [name], { axes: [channelAxis(shape)], keepdims: 1 });
+  const bounded = graph.add('Max', [lengths, graph.scalar('epsilon', attributes.epsilon)]);
+  return tensor(graph.add('Div', [name, bounded]), shape);
 }
 
 /** Along the channels of images, or of everything that there is of each image. */
@@ -234,7 +228,7 @@ function addConcat(graph: GraphWriter, { inputs, attributes }: KernelCall<'conca
   const total = inners.reduce((sum, inner) => sum + inner);
   if (outer === graph.batch) {
     const parts = inputs.parts.map((part, k) => graph.as(part, [inners[k]]));
-    return batched(graph.add('Concat', parts, { axis: 1 }), [total]);
+    return tensor(graph.add('Concat', parts, { axis: 1 }), [total]);
   }
   const shape = graph.shapeOf(inputs.parts[0]);
   const lead = shape.at(-1) === inners[0] ? shape.slice(0, -1) : [outer / graph.batch];
@@ -242,5 +236,5 @@ function addConcat(graph: GraphWriter, { inputs, attributes }: KernelCall<'conca
     throw new Error(`onnx: parts of ${formatShape(inners)} for each of ${outer} rows cannot be joined`);
   const parts = inputs.parts.map((part, k) => graph.as(part, [...lead, inners[k]]));
   const axis = channelAxis([...lead, total]);
-  return batched(graph.add('Concat', parts, { axis }), [...lead, total]);
+  return tensor(graph.add('Concat', parts, { axis }), [...lead, total]);
 }
