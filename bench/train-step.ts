@@ -10,6 +10,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { softwareGpuEnvironment } from '../scripts/software-gpu.mjs';
+import { median, medianTimes } from '../src/bench/measure';
 import type { Backend } from '../src/kernels/backend';
 import { openWasm } from '../src/kernels/wasm/backend';
 import { openWebgpu } from '../src/kernels/webgpu/backend';
@@ -20,7 +21,6 @@ import { gradients } from '../src/tensor/autograd';
 import { random } from '../src/tensor/random';
 import { scope } from '../src/tensor/scope';
 import { Tensor } from '../src/tensor/tensor';
-import { median, medianTimes } from './measure';
 import { addFilterGradient, miniResnetTraining, type TrainingBatch } from './peers/mini-resnet';
 import { isTensorFlowInstalled, loadGradients, openTensorFlow } from './peers/tensorflow';
 
@@ -353,7 +353,7 @@ else {
   const [batch, steps] = [values.batch, values.steps].map(Number);
   if ((preset !== 'tiny' && preset !== 'default') || !(batch >= 2) || !(steps >= 1))
     throw new Error('usage: npm run bench -- train-step [--preset tiny|default] [--batch 32] [--steps 5] [--json]');
-  if (!isTensorFlowInstalled()) console.error('Without TensorFlow.js: npm --prefix bench/peers ci installs it.');
+  if (!isTensorFlowInstalled()) console.error('Without TensorFlow.js: npm --prefix bench/peers ci --ignore-scripts installs it.');
   const rows = await compare({ preset, batch }, steps);
   if (json) console.log(JSON.stringify({ node: process.version, check: CHECK, rows }, null, 2));
   else print(rows);

@@ -3,8 +3,10 @@ export interface MeasureOptions {
   rounds?: number;
   /** Turns before those that count. */
   warmUps?: number;
-  /** A contender that has taken this long sits out the remaining rounds, once it has had three. */
+  /** A contender that has taken this long sits out the remaining rounds, once it has had `minimum`. */
   seconds?: number;
+  /** Default 3. */
+  minimum?: number;
 }
 
 /** Runs a contender once or a few times and gives the milliseconds of each run. */
@@ -16,12 +18,12 @@ export type Turn = () => Promise<readonly number[]>;
  */
 export async function medianTimes(
   contenders: readonly Turn[],
-  { rounds = 15, warmUps = 1, seconds = 10 }: MeasureOptions = {},
+  { rounds = 15, warmUps = 1, seconds = 10, minimum = 3 }: MeasureOptions = {},
 ): Promise<number[]> {
   const turns = contenders.map((): number[][] => []);
   for (let round = -warmUps; round < rounds; round++)
     for (const [k, turn] of contenders.entries()) {
-      if (turns[k].length >= 3 && sum(turns[k].flat()) > seconds * 1000) continue;
+      if (turns[k].length >= minimum && sum(turns[k].flat()) > seconds * 1000) continue;
       const times = await turn();
       if (round >= 0) turns[k].push([...times]);
     }
