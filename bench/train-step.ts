@@ -353,7 +353,8 @@ else {
   const [batch, steps] = [values.batch, values.steps].map(Number);
   if ((preset !== 'tiny' && preset !== 'default') || !(batch >= 2) || !(steps >= 1))
     throw new Error('usage: npm run bench -- train-step [--preset tiny|default] [--batch 32] [--steps 5] [--json]');
-  if (!isTensorFlowInstalled()) console.error('Without TensorFlow.js: npm --prefix bench/peers ci --ignore-scripts installs it.');
+  if (!isTensorFlowInstalled())
+    console.error('Without TensorFlow.js: npm --prefix bench/peers ci --ignore-scripts installs it.');
   const rows = await compare({ preset, batch }, steps);
   if (json) console.log(JSON.stringify({ node: process.version, check: CHECK, rows }, null, 2));
   else print(rows);
