@@ -1,7 +1,7 @@
 import { exportModel, exportPretrained, type PretrainedExportName } from '../face/onnx';
 import { openReference } from '../kernels/reference/backend';
 import { encodeOnnx, type OnnxValueInfo } from '../nn/onnx/proto';
-import { writeFileAtomically } from './files';
+import { realPath, writeFileAtomically } from './files';
 import { readModelFile } from './identify';
 import { printJson, printLine, printTable, UserError } from './output';
 
@@ -16,6 +16,8 @@ export async function exportFile(file: string | undefined, { onnx, network, json
   if (onnx.trim() === '') throw new UserError('--onnx is empty; name the file to write');
   if (file !== undefined && network !== undefined)
     throw new UserError(`name a model or a pretrained network, not both: ${file} and ${network}`);
+  if (file !== undefined && (await realPath(file)) === (await realPath(onnx)))
+    throw new UserError(`${onnx} would overwrite the model; choose another --onnx`);
   // Weights are only read, exactly: float32 goes through float64 unchanged.
   const backend = openReference();
   try {

@@ -2,9 +2,12 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import type { AlignOptions } from './align';
+import type { BenchOptions } from './bench';
 import type { ExportOptions } from './export';
 import type { IdentifyOptions } from './identify';
 import {
+  BENCH_EXAMPLES,
+  benchOptions,
   type CommonOptions,
   commonOptions,
   type EmbedOptions,
@@ -33,6 +36,7 @@ Examples:
   likeness identify *.jpg --model model.safetensors
   likeness verify a.jpg b.jpg --model model.safetensors
   likeness export model.safetensors --onnx model.onnx
+  likeness bench                                 how fast it all is here
   likeness devices                               what there is to compute on
 
 Exit codes: 0 fine, or the same person; 1 verify: not the same person; 2 an error; 130 stopped by Ctrl-C. A photo
@@ -118,6 +122,12 @@ command('export [model]', 'write a model that likeness train made, or a pretrain
   .addHelpText('after', EXPORT_EXAMPLES)
   .action(async (model: string | undefined, options: ExportOptions) => {
     await (await import('./export')).exportFile(model, options);
+  });
+
+command('bench', 'measure how fast networks, training, products and single layers are here', benchOptions())
+  .addHelpText('after', BENCH_EXAMPLES)
+  .action(async (options: BenchOptions) => {
+    await (await import('./bench')).bench(options, signal);
   });
 
 command('devices', 'list what there is to compute on', commonOptions()).action(async (options: CommonOptions) => {

@@ -124,6 +124,31 @@ Of each person four fifths of the images are trained on and the others tested. B
 model.html, which shows how the training went and who is mistaken for whom, and its curves as model.svg.
 Then: likeness identify photo.jpg --model model.safetensors`;
 
+export const benchOptions = () => [
+  ...commonOptions(),
+  new Option('--task <name>', 'only this').choices(['face-resnet', 'mini-resnet', 'train-step', 'gemm', 'conv']),
+  new Option('--batch <count>', 'images at once (default: 1 and 32; in training 32); products have none').argParser(
+    number(1, 4096, true),
+  ),
+  new Option('--seconds <number>', 'how long to measure each').argParser(number(0.001, 3600)).default(1),
+  new Option('--no-progress', 'nothing on stderr while it measures'),
+];
+
+/** Under the help of `likeness bench`. */
+export const BENCH_EXAMPLES = `
+Examples:
+  likeness bench                                    everything, in about a minute and a half
+  likeness bench --task face-resnet --threads 1     what one core does, batch 1 and 32
+  likeness bench --task train-step --batch 16
+  likeness bench --task conv --batch 8 --seconds 3
+  likeness bench --device webgpu --json > bench.json
+
+face-resnet is the pretrained network at 150 x 150, mini-resnet what likeness train makes (preset default, 112 x 112),
+train-step a step of its training, gemm some products of matrices, conv single 3x3 layers of both networks. Times are
+medians for the whole batch, after warming up; GFLOP/s count two for each multiply-add of the textbook's sums.
+--json prints [{ task, title, device, threads, batch, milliseconds, gflops, imagesPerSecond, multiplyAdds,
+fractionOfPeak, turns }].`;
+
 export const exportOptions = () => [
   jsonOption(),
   debugOption(),
