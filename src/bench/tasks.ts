@@ -43,7 +43,7 @@ const PRODUCTS: readonly (readonly [rows: number, inner: number, columns: number
 ];
 /** What a machine's peak is looked for with, where no product is asked for. */
 const PEAK_PRODUCTS = PRODUCTS.slice(0, 3);
-/** A GPU in software and plain loops need seconds for the largest. */
+/** Plain loops need seconds for the larger ones. */
 const SLOW_PEAK_PRODUCTS = PRODUCTS.slice(0, 1);
 
 /** 3x3 layers: of the face ResNet, then of the MiniResNet. */
