@@ -12,7 +12,7 @@ import {
   TensorProto,
 } from './proto';
 
-/** A whole number is written as int, 'f' in front of a name makes it a float; strings and lists of whole numbers. */
+/** Numbers and lists of numbers are whole ones, unless marked as float. */
 export type Attributes = Readonly<Record<string, number | string | readonly number[] | { float: number }>>;
 
 /** What holds a slot's numbers in the ONNX graph. */
