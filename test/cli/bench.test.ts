@@ -76,7 +76,7 @@ test('a table for people, progress on stderr, none where it is not wanted', asyn
 test('Ctrl-C ends it', async () => {
   const args = ['bench', '--device', 'wasm', '--threads', '1', '--seconds', '60'];
   const { code, stdout, stderr } = await likeness(args, async ({ interrupt }) => {
-    await new Promise((done) => setTimeout(done, 2500));
+    await new Promise((done) => setTimeout(done, 1800));
     interrupt();
   });
   assert.is(code, 130, stderr);
