@@ -1,46 +1,58 @@
 /**
- * One face's embedding, dlib's face ResNet at 150x150, on likeness and on TensorFlow.js. Each contender is a process
- * of its own, and they take turns.
+ * One face's embedding, dlib's face ResNet at 150x150: likeness, ONNX Runtime (native, and WebAssembly) and
+ * TensorFlow.js, with the same weights and input. Each contender is a process of its own, and they take turns.
  *
- *   npm run bench -- face-resnet
+ *   npm run bench -- face-resnet [--batch 1 --batch 32] [--only likeness --only onnxruntime-node] [--json]
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { median, medianTimes } from '../src/bench/measure';
+import { exportPretrained } from '../src/face/onnx';
 import { openPretrained } from '../src/face/pretrained/networks';
 import { loadPretrained } from '../src/face/pretrained/weights';
+import { openReference } from '../src/kernels/reference/backend';
 import { openWasm } from '../src/kernels/wasm/backend';
-import { compile, type Plan } from '../src/nn/compile';
-import { median, medianTimes } from './measure';
+import { compile } from '../src/nn/compile';
+import { transposed } from '../src/nn/onnx/graph';
+import { encodeOnnx } from '../src/nn/onnx/proto';
 import { faceResnet } from './peers/face-resnet';
+import { isOnnxruntimeInstalled, type OrtPackage, openOnnx } from './peers/onnxruntime';
 import { isTensorFlowInstalled, openTensorFlow } from './peers/tensorflow';
 
-/** Takes `batch` chips of 150x150 RGB, gives 128 numbers for each. */
-type Embed = (chips: Float32Array, batch: number) => Promise<Float32Array>;
+/**
+ * Takes `batch` chips of 150x150 RGB, brings them into the layout that it likes, and gives what computes 128 numbers for
+ * each: only that is timed.
+ */
+type Contender = (chips: Float32Array, batch: number) => Promise<() => Promise<Float32Array>>;
 
 const CHIP = [150, 150, 3];
 const CHIP_LENGTH = 150 * 150 * 3;
 const FLOPS_OF_FACE = 2 * 270.8e6;
 const COLD_STARTS = 3;
-const BASELINE = 'TF.js wasm, 1 thread';
+const BASELINE = 'onnxruntime-node, 1 thread';
+const LARGEST_DIFFERENCE = 1e-4;
+const ONNX_FILE = '.cache/bench/face-recognition.onnx';
 
-async function likeness(threads: number): Promise<Embed> {
+async function likeness(threads: number): Promise<Contender> {
   const backend = await openWasm({ threads });
   const { forward } = await openPretrained(backend, 'face_recognition');
-  const plans = new Map<number, Plan>();
   return async (chips, batch) => {
-    const plan = plans.get(batch) ?? (await compile(backend, forward, [batch, ...CHIP]));
-    plans.set(batch, plan);
-    backend.write(plan.input.slot, chips);
-    const [output] = plan.run();
-    return Float32Array.from(await output.data());
+    const plan = await compile(backend, forward, [batch, ...CHIP]);
+    return async () => {
+      backend.write(plan.input.slot, chips);
+      const [output] = plan.run();
+      return Float32Array.from(await output.data());
+    };
   };
 }
 
-async function tensorflow(backend: 'cpu' | 'wasm', threads: number, folded: boolean): Promise<Embed> {
+async function tensorflow(backend: 'cpu' | 'wasm', threads: number, folded: boolean): Promise<Contender> {
   const tf = await openTensorFlow(backend, threads);
   const forward = faceResnet(tf, await loadPretrained('face_recognition'), folded);
-  return async (chips, batch) => {
+  return async (chips, batch) => async () => {
     const input = tf.tensor(chips, [batch, ...CHIP]);
     const output = forward(input);
     const embeddings = await output.data();
@@ -50,19 +62,44 @@ async function tensorflow(backend: 'cpu' | 'wasm', threads: number, folded: bool
   };
 }
 
-const OURS: [string, () => Promise<Embed>][] = [
+async function onnxruntime(name: OrtPackage, threads: number): Promise<Contender> {
+  const run = await openOnnx(name, await readFile(ONNX_FILE), threads);
+  const [height, width, channels] = CHIP;
+  return async (chips, batch) => {
+    const turned = Float32Array.from(transposed(chips, [batch, ...CHIP], [0, 3, 1, 2]));
+    return async () => {
+      const embeddings = (await run(turned, [batch, channels, height, width])).get('embedding');
+      if (!embeddings) throw new Error(`${name} gives no embedding`);
+      return embeddings;
+    };
+  };
+}
+
+const OURS: [string, () => Promise<Contender>][] = [
   ['likeness wasm, 1 thread', () => likeness(1)],
   ['likeness wasm, 2 threads', () => likeness(2)],
 ];
-const THEIRS: [string, () => Promise<Embed>][] = [
-  [BASELINE, () => tensorflow('wasm', 1, false)],
+const NATIVE: [string, () => Promise<Contender>][] = [
+  [BASELINE, () => onnxruntime('onnxruntime-node', 1)],
+  ['onnxruntime-node, 2 threads', () => onnxruntime('onnxruntime-node', 2)],
+];
+const WEB: [string, () => Promise<Contender>][] = [
+  ['onnxruntime-web wasm, 1 thread', () => onnxruntime('onnxruntime-web', 1)],
+];
+const TENSORFLOW: [string, () => Promise<Contender>][] = [
+  ['TF.js wasm, 1 thread', () => tensorflow('wasm', 1, false)],
   ['TF.js wasm, 2 threads', () => tensorflow('wasm', 2, false)],
   // face-api calls convolution, bias, scale, shift and ReLU one by one. This is the best that TensorFlow.js could do:
   ['TF.js wasm, 1 thread, folded', () => tensorflow('wasm', 1, true)],
   ['TF.js wasm, 2 threads, folded', () => tensorflow('wasm', 2, true)],
   ['TF.js cpu', () => tensorflow('cpu', 1, false)],
 ];
-const CONTENDERS = new Map([...OURS, ...(isTensorFlowInstalled() ? THEIRS : [])]);
+const CONTENDERS = new Map([
+  ...OURS,
+  ...(isOnnxruntimeInstalled('onnxruntime-node') ? NATIVE : []),
+  ...(isOnnxruntimeInstalled('onnxruntime-web') ? WEB : []),
+  ...(isTensorFlowInstalled() ? TENSORFLOW : []),
+]);
 
 interface Order {
   batch: number;
@@ -78,14 +115,18 @@ interface Result {
 }
 
 /** In the process of a contender: one embedding at once, then what it is told to do. */
-async function contend(embed: Embed): Promise<void> {
+async function contend(contender: Contender): Promise<void> {
+  const ready = new Map<number, Promise<() => Promise<Float32Array>>>();
   const carryOut = async ({ batch, runs }: Order) => {
     const chips = Float32Array.from({ length: batch * CHIP_LENGTH }, (_, i) => (i * 7919) % 256);
+    const prepared = ready.get(batch) ?? contender(chips, batch);
+    ready.set(batch, prepared);
+    const embed = await prepared;
     const times: number[] = [];
     let embeddings = new Float32Array();
     for (let run = 0; run < runs; run++) {
       const started = performance.now();
-      embeddings = Float32Array.from(await embed(chips, batch));
+      embeddings = Float32Array.from(await embed());
       times.push(performance.now() - started);
     }
     const result: Result = { times, embeddings: [...embeddings], now: performance.now() };
@@ -97,7 +138,7 @@ async function contend(embed: Embed): Promise<void> {
 }
 
 function start(name: string): ChildProcess {
-  const contender = fork(process.argv[1], [name]);
+  const contender = fork(process.argv[1], ['--contender', name]);
   contender.once('exit', (code) => {
     if (code === 0 || code === null) return;
     console.error(`${name} ended with code ${code}`);
@@ -116,11 +157,26 @@ async function order(contender: ChildProcess, what: Order): Promise<Result> {
   return resultOf(contender);
 }
 
-async function compare(): Promise<void> {
-  if (!isTensorFlowInstalled()) console.error('Without TensorFlow.js: npm --prefix bench/peers ci installs it.');
-  const names = [...CONTENDERS.keys()];
+/** What is said of a contender. */
+interface Row {
+  name: string;
+  /** From the start of its process to its first embedding. */
+  firstMilliseconds: number;
+  batches: {
+    batch: number;
+    /** The median for the whole batch. */
+    milliseconds: number;
+    gflops: number;
+    /** Its time by that of onnxruntime-node on one thread. */
+    ratio?: number;
+    /** The largest difference of a number from ours. */
+    difference: number;
+  }[];
+}
+
+async function compare(names: readonly string[], batches: readonly number[]): Promise<Row[]> {
+  const rows: Row[] = [];
   const contenders: ChildProcess[] = [];
-  const firsts: number[] = [];
   for (const name of names) {
     const times: number[] = [];
     for (let k = 0; k < COLD_STARTS; k++) {
@@ -129,41 +185,77 @@ async function compare(): Promise<void> {
       if (k === COLD_STARTS - 1) contenders.push(contender);
       else contender.kill();
     }
-    firsts.push(median(times));
+    rows.push({ name, firstMilliseconds: median(times), batches: [] });
   }
-
-  const millisecondsOfFace: number[][] = [];
-  for (const [batch, runs] of [
-    [1, 5],
-    [16, 1],
-  ]) {
-    const results = await Promise.all(contenders.map((contender) => order(contender, { batch, runs: 1 })));
-    results.forEach(({ embeddings }, k) => {
-      const difference = Math.max(...embeddings.map((value, i) => Math.abs(value - results[0].embeddings[i])));
-      if (!(difference < 1e-4)) throw new Error(`${names[k]}: an embedding is off by ${difference}`);
-    });
+  const baseline = names.indexOf(BASELINE);
+  for (const batch of batches) {
+    const results: Result[] = [];
+    // One at a time, or whoever is slow would be slowed down.
+    for (const contender of contenders) results.push(await order(contender, { batch, runs: 1 }));
+    const [ours] = results;
+    const differences = results.map(({ embeddings }) =>
+      Math.max(...embeddings.map((value, i) => Math.abs(value - ours.embeddings[i]))),
+    );
+    const runs = batch < 8 ? 5 : 1;
     const turns = contenders.map((contender) => async () => (await order(contender, { batch, runs })).times);
-    millisecondsOfFace.push((await medianTimes(turns)).map((milliseconds) => milliseconds / batch));
+    const medians = await medianTimes(turns, { warmUps: 1, minimum: 1 });
+    for (const [k, milliseconds] of medians.entries())
+      rows[k].batches.push({
+        batch,
+        milliseconds,
+        gflops: (FLOPS_OF_FACE * batch) / milliseconds / 1e6,
+        ...(baseline >= 0 && { ratio: milliseconds / medians[baseline] }),
+        difference: differences[k],
+      });
   }
   for (const contender of contenders) contender.kill();
+  return rows;
+}
 
-  const baseline = names.indexOf(BASELINE);
+function print(rows: readonly Row[], batches: readonly number[]): void {
   const table = new Table({
-    head: ['', 'batch 1, ms a face', 'GFLOP/s', 'ratio', 'batch 16, ms a face', 'GFLOP/s', 'ratio', 'first one, ms'],
-    style: { head: [], border: [] },
+    head: ['', ...batches.flatMap((batch) => [`batch ${batch}, ms a face`, 'GFLOP/s', 'ratio', 'off by']), 'first, ms'],
+    style: { head: [], border: [], compact: true },
   });
-  names.forEach((name, k) => {
-    const columns = millisecondsOfFace.flatMap((times) => [
-      times[k].toFixed(1),
-      (FLOPS_OF_FACE / times[k] / 1e6).toFixed(1),
-      baseline < 0 ? '' : (times[k] / times[baseline]).toFixed(2),
+  for (const row of rows)
+    table.push([
+      row.name,
+      ...row.batches.flatMap(({ batch, milliseconds, gflops, ratio, difference }) => [
+        (milliseconds / batch).toFixed(2),
+        gflops.toFixed(1),
+        ratio?.toFixed(2) ?? '',
+        difference.toExponential(0),
+      ]),
+      row.firstMilliseconds.toFixed(0),
     ]);
-    table.push([name, ...columns, firsts[k].toFixed(0)]);
-  });
-  console.log(`Node ${process.version}. Medians. Ratio: time by that of ${BASELINE}.`);
-  console.log('First one: from the start of the process to its first embedding.');
+  console.log(`Node ${process.version}. Medians. Ratio: time by that of ${BASELINE}. Off by: from ${rows[0].name}.`);
+  console.log('First: from the start of the process to its first embedding.');
   console.log(`${table}`);
 }
 
-const open = CONTENDERS.get(process.argv[2]);
-await (open ? contend(await open()) : compare());
+const { values } = parseArgs({
+  options: {
+    contender: { type: 'string' },
+    batch: { type: 'string', multiple: true, default: ['1', '32'] },
+    only: { type: 'string', multiple: true, default: [''] },
+    json: { type: 'boolean', default: false },
+  },
+});
+const open = CONTENDERS.get(values.contender ?? '');
+if (open) await contend(await open());
+else {
+  if (!isTensorFlowInstalled() || !isOnnxruntimeInstalled('onnxruntime-node'))
+    console.error('Not everyone is here: npm --prefix bench/peers ci --ignore-scripts installs the others.');
+  const batches = values.batch.map(Number);
+  const names = [...CONTENDERS.keys()].filter((name) => values.only.some((part) => name.includes(part)));
+  if (names.length === 0 || !batches.every((batch) => Number.isInteger(batch) && batch > 0))
+    throw new Error('usage: npm run bench -- face-resnet [--batch COUNT]... [--only PART-OF-A-NAME]... [--json]');
+  await mkdir('.cache/bench', { recursive: true });
+  await writeFile(ONNX_FILE, encodeOnnx(await exportPretrained(openReference(), 'face-recognition')));
+  const rows = await compare(names, batches);
+  if (values.json) console.log(JSON.stringify({ node: process.version, rows }, null, 2));
+  else print(rows, batches);
+  for (const { name, batches: measured } of rows)
+    for (const { difference } of measured)
+      if (!(difference <= LARGEST_DIFFERENCE)) throw new Error(`${name}: an embedding is off by ${difference}`);
+}

@@ -7,36 +7,14 @@
  */
 import Benchmark from 'benchmark';
 import Table from 'cli-table3';
+import { convolution, type KernelCase, only, prepareCase, product, squareWindow } from '../src/bench/kernel-case';
 import type { Backend } from '../src/kernels/backend';
-import { type KernelName, RELU, type Slot } from '../src/kernels/kernel';
+import { type KernelName, RELU } from '../src/kernels/kernel';
 import { openWasm } from '../src/kernels/wasm/backend';
-import { random } from '../src/tensor/random';
-import { type KernelCase, only, squareWindow } from './kernel-cases/case';
+
 import { TRAINING_CASES } from './kernel-cases/training';
 
 const SECONDS_PER_CASE = 0.7;
-
-const convolution = (
-  side: number,
-  filter: number,
-  stride: number,
-  inChannels: number,
-  outChannels: number,
-): KernelCase<'conv2d'> => {
-  const window = squareWindow(side, filter, stride);
-  const outputs = window.outHeight * window.outWidth * outChannels;
-  const weights = filter * filter * inChannels * outChannels;
-  return {
-    title: `${side}x${side}x${inChannels}, ${filter}x${filter}/${stride}, to ${outChannels}`,
-    flops: 2 * outputs * filter * filter * inChannels,
-    call: ({ input, constant, output }) => ({
-      kernel: 'conv2d',
-      inputs: { input: input(side * side * inChannels), filter: constant(weights), bias: constant(outChannels) },
-      outputs: { output: output(outputs) },
-      attributes: { ...window, inChannels, outChannels, activation: RELU },
-    }),
-  };
-};
 
 const depthwise = (side: number, stride: number, channels: number): KernelCase<'depthwiseConv2d'> => {
   const window = squareWindow(side, 3, stride);
@@ -52,17 +30,6 @@ const depthwise = (side: number, stride: number, channels: number): KernelCase<'
     }),
   };
 };
-
-const product = (rows: number, inner: number, columns: number): KernelCase<'matmul'> => ({
-  title: `${rows}x${inner} by ${inner}x${columns}`,
-  flops: 2 * rows * inner * columns,
-  call: ({ input, constant, output }) => ({
-    kernel: 'matmul',
-    inputs: { left: input(rows * inner), right: constant(inner * columns) },
-    outputs: { output: output(rows * columns) },
-    attributes: { rows, inner, columns, transposeLeft: false, transposeRight: false, activation: RELU },
-  }),
-});
 
 /** Kernels that go number by number are given what the first block of the face ResNet makes. */
 const LENGTH = 35 * 35 * 32;
@@ -211,32 +178,10 @@ const CASES: { [K in KernelName]: KernelCase<K>[] } = {
 };
 
 /** Runs a case for a while, as a prepared program. */
-async function measure(backend: Backend, { call }: KernelCase<KernelName>): Promise<Benchmark> {
-  const generator = random(1);
-  const slots: Slot[] = [];
-  const constants = new Set<Slot>();
-  const allocate = (length: number) => {
-    const slot = backend.allocate(length);
-    slots.push(slot);
-    return slot;
-  };
-  const input = (length: number) => {
-    const slot = allocate(length);
-    backend.write(
-      slot,
-      Float32Array.from({ length }, () => Math.abs(generator.normal())),
-    );
-    return slot;
-  };
-  const constant = (length: number) => {
-    const slot = input(length);
-    constants.add(slot);
-    return slot;
-  };
-  const program = await backend.prepare([call({ input, constant, output: allocate })], constants);
+async function measure(backend: Backend, one: KernelCase<KernelName>): Promise<Benchmark> {
+  const { program, dispose } = await prepareCase(backend, one);
   const benchmark = new Benchmark(() => program.run(), { maxTime: SECONDS_PER_CASE }).run();
-  program.free();
-  for (const slot of slots) backend.free(slot);
+  dispose();
   return benchmark;
 }
 

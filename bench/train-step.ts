@@ -10,23 +10,18 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { softwareGpuEnvironment } from '../scripts/software-gpu.mjs';
+import { median, medianTimes } from '../src/bench/measure';
+import { drawnBatch, type TrainedStep, type TrainingBatch, trainingStep } from '../src/bench/training-step';
 import type { Backend } from '../src/kernels/backend';
 import { openWasm } from '../src/kernels/wasm/backend';
 import { openWebgpu } from '../src/kernels/webgpu/backend';
-import { crossEntropy } from '../src/nn/loss';
 import { MINI_RESNET_PRESETS, MiniResNet } from '../src/nn/mini-resnet';
-import { Sgd } from '../src/nn/optimizer';
-import { gradients } from '../src/tensor/autograd';
 import { random } from '../src/tensor/random';
-import { scope } from '../src/tensor/scope';
-import { Tensor } from '../src/tensor/tensor';
-import { median, medianTimes } from './measure';
-import { addFilterGradient, miniResnetTraining, type TrainingBatch } from './peers/mini-resnet';
+import { addFilterGradient, miniResnetTraining } from './peers/mini-resnet';
 import { isTensorFlowInstalled, loadGradients, openTensorFlow } from './peers/tensorflow';
 
 type Preset = keyof typeof MINI_RESNET_PRESETS;
-/** Milliseconds of forward, backward and optimiser. */
-type Parts = [number, number, number];
+type Parts = TrainedStep['parts'];
 /** Makes one step and gives the loss before it. */
 type Step = (batch: TrainingBatch) => Promise<{ loss: number; parts?: Parts }>;
 
@@ -50,23 +45,9 @@ const newNetwork = (backend: Backend, preset: Preset): MiniResNet =>
 
 async function likeness(backend: Backend, isSoftware = false): Promise<Contender> {
   const train = async (preset: Preset): Promise<Step> => {
-    const network = newNetwork(backend, preset).train();
-    const { height, width, channels } = network.options.input;
-    const optimizer = new Sgd(network.parameters(), TRAINING);
-    return async ({ images, labels }) => {
-      const started = performance.now();
-      const { reading, parts } = (() => {
-        using _ = scope();
-        const input = Tensor.from(backend, images, [labels.length, height, width, channels]);
-        const loss = crossEntropy(network.forward(input), labels);
-        const forwarded = performance.now();
-        const slopes = gradients(loss, [...network.parameters().values()]);
-        const differentiated = performance.now();
-        optimizer.step(slopes);
-        const parts: Parts = [forwarded - started, differentiated - forwarded, performance.now() - differentiated];
-        return { reading: loss.data(), parts };
-      })();
-      const [loss] = await reading;
+    const { step } = trainingStep(newNetwork(backend, preset), TRAINING);
+    return async (batch) => {
+      const { loss, parts } = await step(batch);
       // On WebGPU these are the times of asking, not of computing.
       return backend.name === 'wasm' ? { loss, parts } : { loss };
     };
@@ -137,15 +118,6 @@ interface Introduction {
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error)).split('\n')[0];
 
-function makeBatch(preset: Preset, size: number): TrainingBatch {
-  const { height, width, channels } = MINI_RESNET_PRESETS[preset].input;
-  const generator = random(2);
-  return {
-    images: Float32Array.from({ length: size * height * width * channels }, () => generator.normal()),
-    labels: Array.from({ length: size }, (_, image) => (7 * image) % CLASSES),
-  };
-}
-
 /** In the process of a contender: who it is, then what it is told to do. The same order again goes on training. */
 async function contend(open: () => Promise<Contender>): Promise<void> {
   const tell = (message: Introduction | Answer) => process.send?.(message);
@@ -160,7 +132,10 @@ async function contend(open: () => Promise<Contender>): Promise<void> {
     const results: StepResult[] = [];
     try {
       const key = `${preset} ${batch} ${steps}`;
-      const training = trainings.get(key) ?? { step: await contender.train(preset), data: makeBatch(preset, batch) };
+      const training = trainings.get(key) ?? {
+        step: await contender.train(preset),
+        data: drawnBatch(MINI_RESNET_PRESETS[preset].input, CLASSES, batch),
+      };
       trainings.set(key, training);
       for (let step = 0; step < steps; step++) {
         const started = performance.now();
@@ -353,7 +328,8 @@ else {
   const [batch, steps] = [values.batch, values.steps].map(Number);
   if ((preset !== 'tiny' && preset !== 'default') || !(batch >= 2) || !(steps >= 1))
     throw new Error('usage: npm run bench -- train-step [--preset tiny|default] [--batch 32] [--steps 5] [--json]');
-  if (!isTensorFlowInstalled()) console.error('Without TensorFlow.js: npm --prefix bench/peers ci installs it.');
+  if (!isTensorFlowInstalled())
+    console.error('Without TensorFlow.js: npm --prefix bench/peers ci --ignore-scripts installs it.');
   const rows = await compare({ preset, batch }, steps);
   if (json) console.log(JSON.stringify({ node: process.version, check: CHECK, rows }, null, 2));
   else print(rows);

@@ -9,7 +9,7 @@ import { common } from './esbuild.mjs';
 const [name, ...rest] = process.argv.slice(2);
 const entry = `bench/${name}.ts`;
 if (!name || !existsSync(entry)) {
-  const names = readdirSync('bench').filter((file) => file.endsWith('.ts') && file !== 'measure.ts');
+  const names = readdirSync('bench').filter((file) => file.endsWith('.ts'));
   console.error(`Usage: npm run bench -- NAME\n${names.map((file) => `  ${file.replace(/\.ts$/, '')}`).join('\n')}`);
   process.exit(2);
 }

@@ -6,7 +6,12 @@ import { common } from './esbuild.mjs';
 
 rmSync('dist', { recursive: true, force: true });
 
-const library = { index: 'src/index.ts', tensor: 'src/tensor/index.ts', nn: 'src/nn/index.ts' };
+const library = {
+  index: 'src/index.ts',
+  tensor: 'src/tensor/index.ts',
+  nn: 'src/nn/index.ts',
+  onnx: 'src/nn/onnx/index.ts',
+};
 const node = { ...library, node: 'src/node.ts', cli: 'src/cli/main.ts', demo: 'src/cli/demo.ts' };
 
 await build({

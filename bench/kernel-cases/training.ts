@@ -1,6 +1,7 @@
 /** What only training needs, with the shapes of a residual network of faces at batch 32; see ../kernels.ts. */
+
+import { type KernelCase, only, squareWindow } from '../../src/bench/kernel-case';
 import { type Conv2dSizes, type KernelName, RELU } from '../../src/kernels/kernel';
-import { type KernelCase, only, squareWindow } from './case';
 
 type TrainingKernel =
   | Extract<KernelName, `${string}Gradient`>

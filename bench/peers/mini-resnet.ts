@@ -1,12 +1,7 @@
+import type { TrainingBatch } from '../../src/bench/training-step';
 import type { MiniResNetOptions } from '../../src/nn/mini-resnet';
 import type { NamedValues } from '../../src/tensor/safetensors';
 import type { TensorFlow, TfTensor, TfVariable } from './tensorflow';
-
-/** One training step's batch: images [batch, height, width, channels] and the class of each. */
-export interface TrainingBatch {
-  images: Float32Array;
-  labels: readonly number[];
-}
 
 const MOMENTUM_OF_AVERAGES = 0.1;
 const EPSILON = 1e-5;

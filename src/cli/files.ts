@@ -86,7 +86,8 @@ export const isFolder = (path: string) =>
     () => false,
   );
 
-const realPath = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
+/** With symbolic links resolved, where there is such a file. */
+export const realPath = (path: string): Promise<string> => realpath(path).catch(() => resolve(path));
 
 async function makeFolder(path: string) {
   try {

@@ -2,12 +2,18 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
 import type { AlignOptions } from './align';
+import type { BenchOptions } from './bench';
 import { addEvaluateCommands } from './evaluate-commands';
+import type { ExportOptions } from './export';
 import type { IdentifyOptions } from './identify';
 import {
+  BENCH_EXAMPLES,
+  benchOptions,
   type CommonOptions,
   commonOptions,
   type EmbedOptions,
+  EXPORT_EXAMPLES,
+  exportOptions,
   falseMatchRateOption,
   modelOption,
   noFlipOption,
@@ -32,6 +38,8 @@ Examples:
   likeness identify *.jpg --model model.safetensors
   likeness verify a.jpg b.jpg --model model.safetensors
   likeness evaluate lfw ../lfw                   how often is it right?
+  likeness export model.safetensors --onnx model.onnx
+  likeness bench                                 how fast it all is here
   likeness devices                               what there is to compute on
 
 Exit codes: 0 fine, or the same person; 1 verify: not the same person; 2 an error; 130 stopped by Ctrl-C. A photo
@@ -113,6 +121,18 @@ command('identify <photo...>', 'name the people on photos, of those that a model
 ]).action(async (files: string[], options: IdentifyOptions) => {
   await (await import('./identify')).identify(files, options, signal);
 });
+
+command('export [model]', 'write a model that likeness train made, or a pretrained network, as ONNX', exportOptions())
+  .addHelpText('after', EXPORT_EXAMPLES)
+  .action(async (model: string | undefined, options: ExportOptions) => {
+    await (await import('./export')).exportFile(model, options);
+  });
+
+command('bench', 'measure how fast networks, training, products and single layers are here', benchOptions())
+  .addHelpText('after', BENCH_EXAMPLES)
+  .action(async (options: BenchOptions) => {
+    await (await import('./bench')).bench(options, signal);
+  });
 
 command('devices', 'list what there is to compute on', commonOptions()).action(async (options: CommonOptions) => {
   await (await import('./devices')).devices(options);

@@ -39,11 +39,15 @@ export const deviceOption = () =>
     .choices(['auto', 'webgpu', 'wasm', 'reference'])
     .default('auto', 'auto: a real GPU, else wasm');
 
+const jsonOption = () => new Option('--json', 'print one JSON document and nothing else').default(false, 'a table');
+
+const debugOption = () => new Option('--debug', 'tell where an error comes from').default(false, 'one sentence');
+
 export const commonOptions = () => [
-  new Option('--json', 'print one JSON document and nothing else').default(false, 'a table'),
+  jsonOption(),
   deviceOption(),
   new Option('--threads <count>', 'threads of wasm (default: one for each core)').argParser(number(1, 256, true)),
-  new Option('--debug', 'tell where an error comes from').default(false, 'one sentence'),
+  debugOption(),
 ];
 
 export const photoOptions = () => [
@@ -76,10 +80,10 @@ export const trainingOptions = () => [
   ),
   new Option('--loss <name>', "arcface and cosface keep the right person's angle at a distance, the margin")
     .choices(['softmax', 'arcface', 'cosface'])
-    .default(undefined, 'softmax'),
+    .default(undefined, 'arcface for tiny, softmax for default'),
   new Option('--margin <number>', 'of arcface (an angle, in radians) and cosface (a cosine)')
     .argParser(number(0, 1))
-    .default(undefined, '0.3'),
+    .default(undefined, 'of the preset: 0.2 and 0.3'),
   new Option('--triplet <weight>', 'add the triplet loss with semi-hard mining, worth so much').argParser(
     number(0, 100),
   ),
@@ -119,6 +123,54 @@ Examples:
 Of each person four fifths of the images are trained on and the others tested. Beside model.safetensors come
 model.html, which shows how the training went and who is mistaken for whom, and its curves as model.svg.
 Then: likeness identify photo.jpg --model model.safetensors`;
+
+export const benchOptions = () => [
+  ...commonOptions(),
+  new Option('--task <name>', 'only this').choices(['face-resnet', 'mini-resnet', 'train-step', 'gemm', 'conv']),
+  new Option('--batch <count>', 'images at once (default: 1 and 32; in training 32); products have none').argParser(
+    number(1, 4096, true),
+  ),
+  new Option('--seconds <number>', 'how long to measure each').argParser(number(0.001, 3600)).default(1),
+  new Option('--no-progress', 'nothing on stderr while it measures'),
+];
+
+/** Under the help of `likeness bench`. */
+export const BENCH_EXAMPLES = `
+Examples:
+  likeness bench                                    everything, in about a minute and a half
+  likeness bench --task face-resnet --threads 1     what one core does, batch 1 and 32
+  likeness bench --task train-step --batch 16
+  likeness bench --task conv --batch 8 --seconds 3
+  likeness bench --device webgpu --json > bench.json
+
+face-resnet is the pretrained network at 150 x 150, mini-resnet what likeness train makes (preset default, 112 x 112),
+train-step a step of its training, gemm some products of matrices, conv single 3x3 layers of both networks. Times are
+medians for the whole batch, after warming up; GFLOP/s count two for each multiply-add of the textbook's sums.
+--json prints [{ task, title, device, threads, batch, milliseconds, gflops, imagesPerSecond, multiplyAdds,
+fractionOfPeak, turns }].`;
+
+export const exportOptions = () => [
+  jsonOption(),
+  debugOption(),
+  new Option('--onnx <path>', 'where to write the file').makeOptionMandatory(),
+  new Option('--network <name>', 'a pretrained network, in place of a model').choices([
+    'face-recognition',
+    'face-landmarks',
+    'face-landmarks-tiny',
+    'tiny-face-detector',
+  ]),
+];
+
+/** Under the help of `likeness export`. */
+export const EXPORT_EXAMPLES = `
+Examples:
+  likeness export model.safetensors --onnx model.onnx
+  likeness export --network face-recognition --onnx dlib.onnx
+  likeness export model.safetensors --onnx model.onnx --json
+
+The file is ONNX IR 8, opset 17, float32. Its input is 'input' [batch, channels, height, width], any batch. A model's
+outputs are 'embedding', to be compared by cosine, and 'logits', one for each person. Its metadata say how to prepare
+a face ('preprocessing', as JSON), who the people are ('names'), and the threshold of verify ('calibration').`;
 
 export const noFlipOption = () =>
   new Option('--no-flip', 'embed each face as it is, without its mirror image: twice as fast, a little less accurate');

@@ -22,10 +22,9 @@ async function chosenThreshold(pipeline: FacePipeline, { threshold, falseMatchRa
 export async function verify(files: [string, string], options: VerifyOptions, signal: AbortSignal): Promise<void> {
   const annotated = await AnnotatedPhotos.openIf(options.out, files);
   await using pipeline = await FacePipeline.open(pipelineOptions(options));
-  // The networks are made ready while the photos are decoded.
-  const [a, b] = await Promise.all([readImage(files[0]), readImage(files[1]), pipeline.prepare()]);
   const threshold = await chosenThreshold(pipeline, options);
-  const result = await pipeline.verify(a, b, {
+  // The pipeline reads the second photo while it looks at the first.
+  const result = await pipeline.verify(files[0], files[1], {
     ...detectOptions(options, signal),
     ...(threshold === undefined ? {} : { threshold }),
   });
@@ -34,8 +33,9 @@ export async function verify(files: [string, string], options: VerifyOptions, si
   process.exitCode = result.same ? EXIT.fine : EXIT.different;
   const answer = result.same ? 'same' : 'different';
   const label = result.probability === undefined ? answer : `${answer}, ${percent(result.probability)}`;
-  for (const [index, photo] of [a, b].entries())
-    await annotated?.write(photo, files[index], [result.faces[index]], () => label);
+  if (annotated)
+    for (const [index, file] of files.entries())
+      await annotated.write(await readImage(file), file, [result.faces[index]], () => label);
   if (options.json) printJson({ ...result, faces: result.faces.map(({ chip: _, ...face }) => face) });
   else {
     printVerification(files, result);

@@ -1,10 +1,12 @@
 import type { Backend, CopyRange, Numbers, Program } from './backend';
 import type { KernelCall, Slot } from './kernel';
+import { multiplyAdds } from './multiply-adds';
 
-/** A backend that remembers the most bytes that were ever live at once. */
+/** A backend that remembers the most bytes that were ever live at once, and counts multiplications. */
 export class MeteredBackend implements Backend {
   readonly #inner: Backend;
   #peak = 0;
+  #multiplyAdds = 0;
 
   constructor(inner: Backend) {
     this.#inner = inner;
@@ -29,6 +31,13 @@ export class MeteredBackend implements Backend {
     return peak;
   }
 
+  /** The multiply-adds of the calls made since it was asked last, programs not included. */
+  takeMultiplyAdds(): number {
+    const count = this.#multiplyAdds;
+    this.#multiplyAdds = 0;
+    return count;
+  }
+
   allocate(length: number): Slot {
     const slot = this.#inner.allocate(length);
     this.#peak = Math.max(this.#peak, this.liveBytes);
@@ -39,7 +48,10 @@ export class MeteredBackend implements Backend {
   write = (slot: Slot, values: ArrayLike<number>, offset?: number): void => this.#inner.write(slot, values, offset);
   copy = (from: Slot, to: Slot, range: CopyRange): void => this.#inner.copy(from, to, range);
   read = (slot: Slot): Promise<Numbers> => this.#inner.read(slot);
-  run = (call: KernelCall): void => this.#inner.run(call);
+  run = (call: KernelCall): void => {
+    this.#multiplyAdds += multiplyAdds(call);
+    this.#inner.run(call);
+  };
   prepare = (calls: readonly KernelCall[], constants: ReadonlySet<Slot>): Promise<Program> =>
     this.#inner.prepare(calls, constants);
   close = (): Promise<void> => this.#inner.close();

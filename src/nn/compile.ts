@@ -1,5 +1,6 @@
 import type { Backend, Program } from '../kernels/backend';
 import { inputSlots, type KernelCall, type Slot } from '../kernels/kernel';
+import { noGradient } from '../tensor/record';
 import { scope, unscoped } from '../tensor/scope';
 import { formatShape, type Shape, ShapeError } from '../tensor/shape';
 import { Tensor } from '../tensor/tensor';
@@ -68,10 +69,16 @@ export class Plan {
 export async function compile(backend: Backend, forward: Forward, inputShape: Shape): Promise<Plan> {
   const tracing = new TracingBackend(backend);
   const traced = (() => {
-    using _ = scope();
-    const input = Tensor.empty(tracing, inputShape, 'compile');
-    const outputs = forward(input);
-    return { input: input.slot, outputs: outputs.map(({ slot, shape }) => ({ slot, shape })) };
+    const inside = scope();
+    try {
+      const input = Tensor.empty(tracing, inputShape, 'compile');
+      const outputs = noGradient(() => forward(input)).map(({ slot, shape }) => ({ slot, shape }));
+      // What was computed of parameters alone is a constant, and needed until it is copied.
+      return { input: input.slot, outputs, computed: inside.detach() };
+    } catch (error) {
+      inside[Symbol.dispose]();
+      throw error;
+    }
   })();
   const owned = new Set<Slot>();
   const allocate = (length: number): Slot => {
@@ -124,6 +131,8 @@ export async function compile(backend: Backend, forward: Forward, inputShape: Sh
     release(owned);
     for (const tensor of tensors) tensor.dispose();
     throw error;
+  } finally {
+    traced.computed.dispose();
   }
 }
 

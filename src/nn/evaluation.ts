@@ -1,9 +1,8 @@
-import { noGradient } from '../tensor/autograd';
 import { combine } from '../tensor/ops/arithmetic';
-import { scope } from '../tensor/scope';
+import { slice } from '../tensor/ops/concat';
 import { ShapeError } from '../tensor/shape';
 import { Tensor } from '../tensor/tensor';
-import { crossEntropy } from './loss';
+import { compile } from './compile';
 import type { MiniResNet } from './mini-resnet';
 
 export interface LabelledImage {
@@ -69,10 +68,10 @@ export function mirror(images: Float32Array, { width, channels }: { width: numbe
  * @returns [batch, classes]
  */
 export function logitsOfBothSides(network: MiniResNet, values: Float32Array): Tensor {
-  const [left, right] = [values, mirror(values, network.options.input)].map((side) =>
-    network.forward(imagesTensor(network, side)),
-  );
-  return combine(left, 0.5, right, 0.5);
+  const sides = new Float32Array(2 * values.length);
+  sides.set(values);
+  sides.set(mirror(values, network.options.input), values.length);
+  return meanOfSides(network.forward(imagesTensor(network, sides)));
 }
 
 /** How many rows have their largest logit at the label. */
@@ -86,26 +85,58 @@ export function rightIn(logits: ArrayLike<number>, labels: readonly number[]): n
   }).length;
 }
 
-/** Mean cross entropy and share of right answers over images that are not augmented, seen from both sides. NaN of none. */
+/**
+ * Mean cross entropy and share of right answers over images that are not augmented, seen from both sides. NaN of none.
+ * It runs an inference plan, which is several times as fast as the network's own forward pass.
+ */
 export async function evaluate(
   network: MiniResNet,
   images: readonly LabelledImage[],
-  batchSize = 64,
+  batchSize = 32,
 ): Promise<{ loss: number; accuracy: number }> {
   network.evaluate();
+  const count = Math.min(batchSize, images.length);
   let lossSum = 0;
   let right = 0;
-  for (let first = 0; first < images.length; first += batchSize) {
-    const batch = images.slice(first, first + batchSize);
-    const labels = batch.map(({ label }) => label);
-    const reading = noGradient(() => {
-      using _ = scope();
-      const logits = logitsOfBothSides(network, stacked(batch.map(({ pixels }) => pixels)));
-      return Promise.all([crossEntropy(logits, labels).data(), logits.data()]);
-    });
-    const [[loss], logits] = await reading;
-    lossSum += loss * batch.length;
-    right += rightIn(logits, labels);
+  if (count > 0) {
+    const { height, width, channels } = network.options.input;
+    const [{ backend }] = network.parameters().values();
+    const plan = await compile(backend, (both) => [meanOfSides(network.forward(both))], [
+      2 * count,
+      height,
+      width,
+      channels,
+    ]);
+    for (let first = 0; first < images.length; first += count) {
+      const batch = images.slice(first, first + count);
+      const labels = batch.map(({ label }) => label);
+      const values = stacked(batch.map(({ pixels }) => pixels));
+      const half = plan.input.size / 2;
+      backend.write(plan.input.slot, values); // a last batch that is not full leaves older images behind it
+      backend.write(plan.input.slot, mirror(values, { width, channels }), half);
+      const [output] = plan.run();
+      const logits = (await output.data()).subarray(0, (output.size / count) * batch.length);
+      lossSum += sumOfCrossEntropy(logits, labels);
+      right += rightIn(logits, labels);
+    }
+    plan.dispose();
   }
   return { loss: lossSum / images.length, accuracy: right / images.length };
+}
+
+/** The first half of the rows are images, the second their mirror images. [2 * batch, classes] -> [batch, classes] */
+function meanOfSides(logits: Tensor): Tensor {
+  const [rows] = logits.shape;
+  return combine(slice(logits, 0, 0, rows / 2), 0.5, slice(logits, 0, rows / 2, rows / 2), 0.5);
+}
+
+/** The sum over rows of log(sum of e^z) - z[label]. */
+function sumOfCrossEntropy(logits: ArrayLike<number>, labels: readonly number[]): number {
+  const classes = logits.length / labels.length;
+  return labels.reduce((sum, label, row) => {
+    const own = Array.from({ length: classes }, (_, k) => logits[row * classes + k]);
+    const largest = Math.max(...own);
+    const exponentials = own.reduce((total, z) => total + Math.exp(z - largest), 0);
+    return sum + Math.log(exponentials) + largest - own[label];
+  }, 0);
 }

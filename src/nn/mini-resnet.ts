@@ -53,6 +53,7 @@ export const MINI_RESNET_PRESETS = {
     input: { height: 56, width: 48, channels: 1 },
     widths: [16, 32, 64, 128],
     depths: [1, 1, 1, 1],
+    stemStride: 1,
   },
 } as const satisfies Record<string, Omit<MiniResNetOptions, 'classes'>>;
 

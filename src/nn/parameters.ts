@@ -48,6 +48,11 @@ export class Parameters {
     return new Parameters(this.backend, this.#values, `${this.#prefix}${part}/`, this.#tensors);
   }
 
+  /** Those that were asked for so far, by path. */
+  get uploaded(): ReadonlyMap<string, Tensor> {
+    return this.#tensors;
+  }
+
   /** Frees what is on the backend. Whatever is asked for afterwards is uploaded again. */
   dispose(): void {
     for (const tensor of this.#tensors.values()) tensor.dispose();

@@ -4,6 +4,10 @@ export const platform: Platform = {
   name: 'browser',
   hardwareThreads: globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1,
 
+  unlockFastVectors: () => false,
+  lockFastVectors: () => undefined,
+  optimizing: () => undefined,
+
   startWorker(source, message) {
     const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
     const worker = new Worker(url);

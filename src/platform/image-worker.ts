@@ -4,6 +4,10 @@ import type { ImageJob, ImageResult } from './image-thread';
 import { readOrientation, turnUpright } from './orientation';
 import type { RawImage } from './platform';
 
+// What decoders, and Node itself, print about a file is dropped here: once anything has come through a worker's captured
+// streams, they keep the process alive after its work is done.
+for (const stream of [process.stdout, process.stderr]) stream.write = () => true;
+
 /** jimp's codec for one format. The parts of jimp are loaded one by one: all of it takes ten times as long. */
 interface Codec {
   decode(file: Buffer, options: object): RawImage | Promise<RawImage>;

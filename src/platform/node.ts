@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { decodeInThread, encodeInThread } from './image-thread';
 import type { Platform } from './platform';
@@ -17,9 +18,43 @@ function hasVulkanLoader(): boolean {
   return folders.some((folder) => existsSync(join(folder, 'libvulkan.so.1')));
 }
 
+/**
+ * V8 turns pairs of 128-bit operations into 256-bit ones under this flag. Node 20 does not know it and says so on
+ * stderr; Node 22 does, but pairs no sums that a loop carries, and its code is slower for it.
+ */
+const WIDE_FLAG = 'experimental-wasm-revectorize';
+const FIRST_V8_TO_WIDEN = 13;
+/** Node 20 has the fused multiply-add of relaxed SIMD behind a flag, later ones have it anyway. */
+const FUSED_FLAG = 'experimental-wasm-relaxed-simd';
+const V8_WITH_FUSED_FLAG = 11;
+
+const v8Version = Number.parseInt(process.versions.v8, 10);
+const wideningFlag =
+  v8Version >= FIRST_V8_TO_WIDEN ? WIDE_FLAG : v8Version === V8_WITH_FUSED_FLAG ? FUSED_FLAG : undefined;
+const isX64 = process.arch === 'x64'; // V8 pairs vectors there only
+
 export const platform: Platform = {
   name: 'node',
   hardwareThreads: availableParallelism(),
+
+  unlockFastVectors() {
+    if (!isX64 || wideningFlag === undefined || process.env.LIKENESS_REVECTORIZE === '0') return false;
+    setFlagsFromString(`--${wideningFlag}`);
+    return true;
+  },
+
+  lockFastVectors() {
+    if (wideningFlag !== undefined) setFlagsFromString(`--no-${wideningFlag}`);
+  },
+
+  optimizing(work) {
+    setFlagsFromString('--no-liftoff');
+    try {
+      return work();
+    } finally {
+      setFlagsFromString('--liftoff');
+    }
+  },
 
   startWorker(source, message) {
     // Gives the worker the browser's way of receiving and posting messages, so that one source serves both.

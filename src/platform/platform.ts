@@ -6,6 +6,19 @@ export interface Platform {
   readonly name: 'node' | 'browser';
   /** Cores that threads can run on; 1 where shared memory is not allowed. */
   readonly hardwareThreads: number;
+  /**
+   * Asks the engine for what it has for WebAssembly but keeps locked: vectors of 256 bits where the code names two of
+   * 128, or multiply-add in one instruction. Holds for the whole process, and for modules that are compiled later only.
+   * False where there is nothing to unlock.
+   */
+  unlockFastVectors(): boolean;
+  /** Takes back what unlockFastVectors() has asked for. */
+  lockFastVectors(): void;
+  /**
+   * Runs work during which WebAssembly functions that are called for the first time are optimised at once, instead of
+   * after a while; undefined, and nothing is run, where the engine cannot be told to.
+   */
+  optimizing<T>(work: () => T): T | undefined;
   /** Starts a worker that runs `source` (a bundled script) and hands it `message`; it does not keep the process alive. */
   startWorker(source: string, message: unknown): PlatformWorker;
   /** The entry point of WebGPU, or a sentence that says why there is none. */

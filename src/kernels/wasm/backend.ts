@@ -6,7 +6,6 @@ import { activationGradient } from './activation-gradient';
 import { adamStep } from './adam-step';
 import { add } from './add';
 import { affineWarp } from './affine-warp';
-import { Assembler, f32x4 } from './assembler';
 import { averagePool2d } from './average-pool2d';
 import { batchNorm } from './batch-norm';
 import { batchNormInputGradient, batchNormSums, batchNormTraining } from './batch-norm-training';
@@ -25,6 +24,7 @@ import { globalAveragePoolGradient } from './global-average-pool-gradient';
 import type { Job, Kernels, Planning } from './job';
 import { l2Normalize } from './l2-normalize';
 import { l2NormalizeGradient } from './l2-normalize-gradient';
+import { examineMachine, type Machine } from './machine';
 import { matmul } from './matmul';
 import { maxPool2d } from './max-pool2d';
 import { Memory } from './memory';
@@ -124,7 +124,7 @@ export async function openWasm({ threads }: WasmOptions = {}): Promise<WasmBacke
 
 const open = async (count: number, whyNotMore?: string): Promise<WasmBackend> => {
   const memory = new Memory(count > 1);
-  return new WasmBackend(memory, await Threads.start(memory, count), whyNotMore);
+  return new WasmBackend(memory, await Threads.start(memory, count), examineMachine(), whyNotMore);
 };
 
 export type { WasmBackend };
@@ -135,16 +135,15 @@ class WasmBackend implements Backend {
   private readonly tables: Tables;
   /** Bytes that programs have packed. */
   private packedBytes = 0;
-  private readonly fused: boolean;
 
   constructor(
     private readonly memory: Memory,
     private readonly threads: Threads,
+    private readonly machine: Machine,
     private readonly whyNotMore: string | undefined,
   ) {
     this.modules = new Modules(memory, threads.count > 1);
     this.tables = new Tables(memory);
-    this.fused = knowsMultiplyAdd(memory);
   }
 
   get description(): string {
@@ -242,10 +241,12 @@ class WasmBackend implements Backend {
 
   private planning(constants: ReadonlySet<Slot>, holdings: Holdings): Planning {
     return {
-      fused: this.fused,
+      machine: this.machine,
+      threads: this.threads.count,
       address: (slot) => this.memory.addressOf(slot),
       isConstant: (slot) => constants.has(slot),
       scratch: (bytes) => holdings.scratch(bytes),
+      passingScratch: (bytes) => holdings.passingScratch(bytes),
       table: (key, make) => holdings.table(key, make),
     };
   }
@@ -262,12 +263,15 @@ class WasmBackend implements Backend {
   }
 }
 
+const LEAST_PASSING_BYTES = 1 << 20;
+
 /** What a call or a program holds besides its slots, until it is over. */
 class Holdings {
   /** Bytes of scratch memory. */
   bytes = 0;
   private readonly addresses: number[] = [];
   private readonly keys: string[] = [];
+  private readonly passing = new Map<number, number>();
 
   constructor(
     private readonly memory: Memory,
@@ -278,6 +282,14 @@ class Holdings {
     const address = this.memory.allocateBytes(bytes);
     this.addresses.push(address);
     this.bytes += bytes;
+    return address;
+  }
+
+  /** One piece of memory a size, of few sizes: it stays in the caches from job to job. */
+  passingScratch(bytes: number): number {
+    const size = Math.max(LEAST_PASSING_BYTES, 2 ** Math.ceil(Math.log2(bytes)));
+    const address = this.passing.get(size) ?? this.scratch(size);
+    this.passing.set(size, address);
     return address;
   }
 
@@ -295,13 +307,4 @@ class Holdings {
 const checkRange = (what: string, slot: Slot, offset: number, length: number): void => {
   if (!(offset >= 0 && length >= 0 && offset + length <= slot.length))
     throw new Error(`wasm: ${what} of ${length} numbers at ${offset} in a slot of ${slot.length}`);
-};
-
-/** Relaxed SIMD has no other way to be found out: make a module with it and ask whether it is valid. */
-const knowsMultiplyAdd = ({ limits }: Memory): boolean => {
-  const assembler = new Assembler(limits);
-  const f = assembler.function('run');
-  const one = f32x4.const(1);
-  f.store(0, f32x4.relaxedMultiplyAdd(one, one, one));
-  return WebAssembly.validate(assembler.bytes());
 };

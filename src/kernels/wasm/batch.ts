@@ -44,7 +44,7 @@ export interface RunnableJob {
 }
 
 /** Spinning costs a core but answers in nanoseconds: worth it for about the time that waking a thread takes. */
-const SPINS = 4_000;
+const SPINS = 40_000;
 
 /** Waits until the word has the value; `maySleep` is false on a browser's main thread, which must spin. */
 export const waitForValue = (words: Int32Array, index: number, value: number, maySleep: boolean): void => {

@@ -2,14 +2,18 @@ import type { Conv2dSizes, KernelCall } from '../kernel';
 import { gemmJobs, type RowSource, type TableSource } from './gemm';
 import type { Job, Planning } from './job';
 import { padJob } from './pad';
+import { chooseScheme, winograd } from './winograd';
 
 /** With fewer channels than this a segment a tap is too short to be quick: pad first, then take whole filter rows. */
 const FEWEST_CHANNELS = 12;
 /** Entries of a table. Where they allow it one table describes several images, so that a tile may span images. */
 const MOST_ENTRIES = 65_536;
 
-export const conv2d = ({ inputs, outputs, attributes }: KernelCall<'conv2d'>, planning: Planning): Job[] => {
+export const conv2d = (call: KernelCall<'conv2d'>, planning: Planning): Job[] => {
+  const { inputs, outputs, attributes } = call;
   const { address } = planning;
+  const scheme = planning.isConstant(inputs.filter) ? chooseScheme(attributes) : undefined;
+  if (scheme) return winograd(call, scheme, planning);
   const windows = windowRows(attributes, address(inputs.input), planning);
   const product = gemmJobs(
     {
@@ -107,6 +111,7 @@ const rowsOf = (sizes: Conv2dSizes, mustBeTable: boolean): RowSource => {
     segments,
     rowsOfGroup: imagesOfGroup * positions,
     groupStride: imagesOfGroup * imageNumbers * 4,
+    segmentStride: isPadded ? undefined : width * inChannels * 4,
     offset,
   };
 };

@@ -6,12 +6,12 @@ import { type WindowKernel, windowJob } from './windows';
 
 export const depthwiseConv2d = (
   { inputs, outputs, attributes }: KernelCall<'depthwiseConv2d'>,
-  { address, fused }: Planning,
+  { address, machine }: Planning,
 ): Job[] => {
   const operands = inputs.bias ? [inputs.filter, inputs.bias] : [inputs.filter];
   return [
     windowJob(
-      depthwise(attributes.activation, inputs.bias !== undefined, fused),
+      depthwise(attributes.activation, inputs.bias !== undefined, machine.fused),
       attributes,
       address(inputs.input),
       address(outputs.output),

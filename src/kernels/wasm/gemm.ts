@@ -1,9 +1,6 @@
 /**
- * The core of convolution and matrix product: output[m, n] = f(sum over k of A[m, k] * B[k, n] + bias[n] + residual[m, n]).
- *
- * A tile of MR rows by NR columns is kept in registers while k runs: for each k, one splatted number a row and NR / 4
- * vectors of B. V8 loads all of a step before it multiplies and has 15 registers, so 4 x 8 it is: 8 sums, 4 splats, 2
- * vectors of B and one product.
+ * The core of convolution and matrix product: output[m, n] = f(sum over k of A[m, k] * B[k, n] + bias[n] + residual[m, n]),
+ * made tile by tile (tile.ts).
  *
  * A is never copied. Its rows are cut into segments of consecutive numbers (for a convolution one segment a filter
  * tap, or one a filter row where no padding is touched), and a table says where each begins: an implicit GEMM by
@@ -12,14 +9,9 @@
  * Rows past the end of the last tile read zeros, or a row that exists, and are stored to a place that nobody reads.
  */
 import type { Activation } from '../kernel';
-import { emitActivation } from './activate';
-import { Assembler, type Expression, type FunctionBuilder, f32x4, i32, type Local, type V128, v128 } from './assembler';
+import { Assembler, type FunctionBuilder, f32x4, i32, type Local, v128 } from './assembler';
 import { type Code, type Job, type Planning, pieceFunction, singleFunction } from './job';
-
-export interface Tile {
-  rows: number;
-  columns: number;
-}
+import { chooseTile, emitTile, type Tile } from './tile';
 
 export interface GemmShape {
   /** Rows of A, all groups together. */
@@ -43,6 +35,8 @@ export interface TableSource {
   /** Rows that the table describes; the same again for every group. */
   rowsOfGroup: number;
   groupStride: number;
+  /** Bytes from a segment to the next, where that is the same for all and none is zero. */
+  segmentStride?: number | undefined;
   /** Byte offset of a segment, or -1. */
   offset(row: number, segment: number): number;
 }
@@ -73,8 +67,6 @@ export type PackRight = (address: number, panelColumns: number) => Job;
 const LEAST_ROWS_TO_PACK = 24;
 /** Multiply-adds of one piece: large enough to amortize its set-up, small enough to share out evenly. */
 const PIECE_WORK = 250_000;
-/** Steps of k for which the pointers stand still. */
-export const UNROLL = 8;
 /** Where the rows that do not exist are stored. */
 const SPILL_BYTES = 256;
 export const spillPlace = (planning: Planning): number =>
@@ -83,19 +75,9 @@ export const spillPlace = (planning: Planning): number =>
 export const zeroSegment = (planning: Planning, length: number): number =>
   planning.table(`zeros ${length}`, () => new Int32Array(length));
 
-const roundUp = (value: number, multiple: number): number => Math.ceil(value / multiple) * multiple;
-
-/** By the fewest rows computed in vain; the taller of two that are about equal. Of 3 x 8 and 4 x 8 a row costs the same. */
-export const chooseTile = (rows: number, columns: number): Tile => {
-  const fill = (limit: number): number => Math.min(limit, roundUp(columns, 4));
-  if (rows <= 2) return { rows, columns: fill(16) };
-  const waste = (tileRows: number): number => roundUp(rows, tileRows) / rows;
-  return { rows: waste(4) > 1.03 * waste(3) ? 3 : 4, columns: fill(8) };
-};
-
 export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Planning): Job[] => {
   const { rows, inner, columns, source, target } = shape;
-  const tile = chooseTile(rows, columns);
+  const tile = chooseTile(planning.machine, rows, columns);
   const panels = Math.ceil(columns / tile.columns);
   const packs = operands.packRight !== undefined || operands.rightIsConstant || rows >= LEAST_ROWS_TO_PACK;
   const jobs: Job[] = [];
@@ -118,7 +100,7 @@ export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Pla
   let zeros = 0;
   if (source.kind === 'table') {
     const key = `${source.key} by ${tile.rows} to ${target?.key}`;
-    table = planning.table(key, () => makeTable(source, target, tile.rows, tilesOfGroup));
+    table = planning.table(key, () => makeTable(source, target, tile.rows, tilesOfGroup, tableSegments(source)));
     zeros = zeroSegment(planning, inner / source.segments);
   }
   jobs.push({
@@ -126,7 +108,7 @@ export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Pla
       packed: packs,
       bias: operands.bias !== undefined,
       residual: operands.residual !== undefined,
-      fused: planning.fused,
+      fused: planning.machine.fused,
     }),
     arguments: [
       operands.left,
@@ -149,14 +131,19 @@ export const gemmJobs = (shape: GemmShape, operands: GemmOperands, planning: Pla
   return jobs;
 };
 
+/** Of segments that follow each other at a stride the first is enough. */
+const tableSegments = ({ segments, segmentStride }: TableSource): number =>
+  segmentStride === undefined ? segments : 1;
+
 /** Offsets in the order in which tiles use them: [tile][segment][row of the tile], the target as a last segment. */
 export const makeTable = (
   source: TableSource,
   target: TableTarget | undefined,
   tileRows: number,
   tiles: number,
+  segments = source.segments,
 ): Int32Array => {
-  const { segments, rowsOfGroup } = source;
+  const { rowsOfGroup } = source;
   const entries = segments + (target ? 1 : 0);
   const table = new Int32Array(tiles * entries * tileRows).fill(-1);
   for (let row = 0; row < rowsOfGroup; row++) {
@@ -223,7 +210,7 @@ interface GemmOptions {
 /** The numbers of the shape that are in the code; all others are arguments, so that batch sizes share it. */
 const gemmCode = (shape: GemmShape, tile: Tile, options: GemmOptions): Code => {
   const { inner, columns, source, target, activation } = shape;
-  const segments = source.kind === 'table' ? source.segments : 1;
+  const segments = source.kind === 'table' ? `${source.segments} at ${source.segmentStride}` : 1;
   const rowStride = source.kind === 'affine' ? source.rowStride : 0;
   const flags = Object.entries(options).flatMap(([name, on]) => (on ? [name] : []));
   return {
@@ -234,9 +221,26 @@ const gemmCode = (shape: GemmShape, tile: Tile, options: GemmOptions): Code => {
     emit(limits) {
       const assembler = new Assembler(limits);
       const run = pieceFunction(assembler);
-      const tileFunction = assembler.function();
-      emitTile(tileFunction, shape, tile, options);
-      emitPieces(run, tileFunction, shape, tile, options);
+      const { fused, bias, residual, packed } = options;
+      const tileOf = (width: number): FunctionBuilder => {
+        const tileFunction = assembler.function();
+        emitTile(tileFunction, {
+          ...{
+            rows: tile.rows,
+            columns: width,
+            rightStride: packed ? tile.columns : columns,
+            inner,
+            fused,
+            bias,
+            residual,
+          },
+          ...{ outputStride: columns, source, scattered: target !== undefined, activation },
+        });
+        return tileFunction;
+      };
+      const rest = columns % tile.columns;
+      const full = columns >= tile.columns ? tileOf(tile.columns) : undefined;
+      emitPieces(run, { full, last: rest > 0 ? tileOf(rest) : full }, shape, tile, options);
       return assembler.bytes();
     },
   };
@@ -245,7 +249,8 @@ const gemmCode = (shape: GemmShape, tile: Tile, options: GemmOptions): Code => {
 /** Finds the tiles of a piece: panels change fastest, so that a block of A's rows stays in the cache. */
 const emitPieces = (
   { f, first, end }: ReturnType<typeof pieceFunction>,
-  tileFunction: FunctionBuilder,
+  /** The last panel has a function of its own when it is narrower, the others when there are any. */
+  { full, last }: Record<'full' | 'last', FunctionBuilder | undefined>,
   { inner, columns, source, target }: GemmShape,
   tile: Tile,
   { packed }: GemmOptions,
@@ -255,7 +260,7 @@ const emitPieces = (
   const [zeros, spill, rowsOfGroup, blocksOfGroup, tilesOfBlock, groupStride] = [1, 2, 3, 4, 5, 6].map(parameter);
   const targetGroupStride = parameter();
   const panels = Math.ceil(columns / tile.columns);
-  const entries = (source.kind === 'table' ? source.segments : 0) + (target ? 1 : 0);
+  const entries = (source.kind === 'table' ? tableSegments(source) : 0) + (target ? 1 : 0);
   const panelBytes = tile.columns * 4 * (packed ? inner : 1);
 
   f.forRange(first, end, 1, (piece) => {
@@ -276,121 +281,29 @@ const emitPieces = (
       ? i32.mul(group, targetGroupStride)
       : i32.mul(i32.add(i32.mul(group, rowsOfGroup), row), columns * 4);
     const offset = f.let(i32.add(rowStart, firstColumn));
-    f.continueRange(row, lastRow, tile.rows, () => {
-      f.call(
-        tileFunction,
-        source.kind === 'affine' ? i32.add(groupLeft, i32.mul(row, source.rowStride * 4)) : groupLeft,
-        panelRight,
-        panelBias,
-        i32.add(residual, offset),
-        i32.add(output, offset),
-        tileTable,
-        zeros,
-        spill,
-        i32.sub(rowsOfGroup, row),
-        i32.eq(panel, panels - 1),
-      );
-      f.advance(tileTable, entries * tile.rows * 4);
-      if (!target) f.advance(offset, tile.rows * columns * 4);
-    });
-  });
-};
-
-const emitTile = (f: FunctionBuilder, shape: GemmShape, tile: Tile, options: GemmOptions): void => {
-  const { inner, columns, source, activation } = shape;
-  const { packed, fused } = options;
-  const parameter = (): Local<'i32'> => f.parameter('i32');
-  const [left, right, bias, residual, output] = [1, 2, 3, 4, 5].map(parameter);
-  const [table, zeros, spill, rowsLeft, isLastPanel] = [1, 2, 3, 4, 5].map(parameter);
-  const rows = [...Array(tile.rows).keys()];
-  const vectors = [...Array(tile.columns / 4).keys()];
-
-  const sums = rows.map(() =>
-    vectors.map((v) => f.let<'v128'>(options.bias ? v128.load(bias, v * 16) : f32x4.const(0))),
-  );
-  const pointers = rows.map(() => f.local('i32'));
-  const rightStride = (packed ? tile.columns : columns) * 4;
-
-  const multiplyAdd = (steps: number, barrier: (k: number) => void): void => {
-    for (let k = 0; k < steps; k++) {
-      if (k > 0) barrier(k);
-      const rightVectors = vectors.map((v) => f.let(v128.load(right, k * rightStride + v * 16)));
-      for (const r of rows) {
-        const splat = f.let(v128.loadSplat(pointers[r], k * 4));
-        for (const v of vectors)
-          f.set(
-            sums[r][v],
-            fused
-              ? f32x4.relaxedMultiplyAdd(splat, rightVectors[v], sums[r][v])
-              : f32x4.add(sums[r][v], f32x4.mul(splat, rightVectors[v])),
-          );
-      }
-    }
-  };
-  /**
-   * All of one segment: in steps of UNROLL, then what is left. V8 orders the instructions of a basic block as it
-   * likes, and likes to do all loads of the unrolled steps first, which no longer fit in the registers (half the
-   * speed). So every step ends its basic block, with a branch that is never taken: `right` is no such small address.
-   * The conditions must differ, or V8 sees that the second is like the first.
-   */
-  const segment = (length: number): void => {
-    const turns = Math.floor(length / UNROLL);
-    f.block((leaveWhen) => {
-      const barrier = (k: number): void => leaveWhen(i32.eq(right, k));
-      f.repeat(turns, () => {
-        multiplyAdd(UNROLL, barrier);
-        for (const pointer of pointers) f.advance(pointer, UNROLL * 4);
-        f.advance(right, UNROLL * rightStride);
+    const tilesWith = (tileFunction: FunctionBuilder): void =>
+      f.continueRange(row, lastRow, tile.rows, () => {
+        f.call(
+          tileFunction,
+          source.kind === 'affine' ? i32.add(groupLeft, i32.mul(row, source.rowStride * 4)) : groupLeft,
+          panelRight,
+          panelBias,
+          i32.add(residual, offset),
+          i32.add(output, offset),
+          tileTable,
+          zeros,
+          spill,
+          i32.sub(rowsOfGroup, row),
+        );
+        f.advance(tileTable, entries * tile.rows * 4);
+        if (!target) f.advance(offset, tile.rows * columns * 4);
       });
-      if (length % UNROLL === 0) return;
-      if (turns > 0) barrier(UNROLL);
-      multiplyAdd(length % UNROLL, barrier);
-      f.advance(right, (length % UNROLL) * rightStride);
-    });
-  };
-
-  if (source.kind === 'affine') {
-    for (const r of rows)
-      f.set(
-        pointers[r],
-        r === 0 ? left : i32.select(i32.gtS(rowsLeft, r), i32.add(left, r * source.rowStride * 4), left),
-      );
-    segment(inner);
-  } else {
-    f.repeat(source.segments, () => {
-      for (const r of rows) {
-        const offset = f.let(i32.load(table, r * 4));
-        f.set(pointers[r], i32.select(i32.eq(offset, -1), zeros, i32.add(left, offset)));
-      }
-      segment(inner / source.segments);
-      f.advance(table, tile.rows * 4);
-    });
-  }
-
-  const finish = (sum: V128, residualAddress: Expression<'i32'>, at: number): V128 =>
-    emitActivation(f, options.residual ? f32x4.add(sum, v128.load(residualAddress, at)) : sum, activation);
-  for (const r of rows) {
-    const exists = i32.gtS(rowsLeft, r);
-    const place = (start: Local<'i32'>): Local<'i32'> => {
-      if (shape.target) return f.let(i32.select(exists, i32.add(start, i32.load(table, r * 4)), spill));
-      return r === 0 ? start : f.let(i32.select(exists, i32.add(start, r * columns * 4), spill));
-    };
-    const target = place(output);
-    const residualAddress = options.residual ? place(residual) : residual;
-    const values = vectors.map((v) => f.let(finish(sums[r][v], residualAddress, v * 16)));
-    const storeColumns = (count: number): void => {
-      for (const v of vectors) {
-        if (v * 4 + 4 <= count) f.store(target, values[v], v * 16);
-        else for (let lane = 0; v * 4 + lane < count; lane++) f.storeLane(target, values[v], lane, v * 16 + lane * 4);
-      }
-    };
-    const lastColumns = columns % tile.columns;
-    if (lastColumns === 0) storeColumns(tile.columns);
-    else
+    if (full && last && full !== last)
       f.when(
-        isLastPanel,
-        () => storeColumns(lastColumns),
-        () => storeColumns(tile.columns),
+        i32.eq(panel, panels - 1),
+        () => tilesWith(last),
+        () => tilesWith(full),
       );
-  }
+    else for (const only of [full ?? last]) if (only) tilesWith(only);
+  });
 };

@@ -1,5 +1,6 @@
 import type { KernelCall, KernelName, Slot } from '../kernel';
 import { Assembler, type FunctionBuilder, type Local, type MemoryLimits } from './assembler';
+import type { Machine } from './machine';
 
 /** Code for one family of calls. Equal keys mean equal code, so no code is made twice. */
 export interface Code {
@@ -26,10 +27,14 @@ export interface Job {
 export interface Planning {
   address(slot: Slot): number;
   isConstant(slot: Slot): boolean;
-  /** Whether the engine multiplies and adds in one instruction. */
-  readonly fused: boolean;
+  /** Threads that may run the jobs. */
+  readonly threads: number;
+  /** What the engine's code is quick at. */
+  readonly machine: Machine;
   /** Memory for as long as the jobs may run. */
   scratch(bytes: number): number;
+  /** The same, but jobs of one program may be given the same memory: what they leave there is lost. */
+  passingScratch(bytes: number): number;
   /** Read-only numbers that all calls with the key share. */
   table(key: string, make: () => Int32Array): number;
 }

@@ -64,7 +64,8 @@ export class Modules {
   }
 
   private keep(key: string, bytes: Uint8Array<ArrayBuffer>, module: WebAssembly.Module): CompiledCode {
-    const { run } = new WebAssembly.Instance(module, { environment: { memory: this.memory.memory } }).exports;
+    const { run } = new WebAssembly.Instance(module, { environment: { memory: this.memory.memory, thread: 0 } })
+      .exports;
     if (typeof run !== 'function') throw new Error(`wasm: the module ${key} has no function "run"`);
     let address = 0;
     if (this.shared) {

@@ -87,7 +87,7 @@ export class Threads {
       throw new Error('wasm: threads need shared memory, which a page has only when it is cross-origin isolated');
     const threads = new Threads(memory, count);
     for (let k = 1; k < count; k++) {
-      const worker = platform.startWorker(source, { memory: memory.memory, control: threads.control });
+      const worker = platform.startWorker(source, { memory: memory.memory, control: threads.control, thread: k });
       worker.onError((error) => {
         threads.failure ??= error;
       });

@@ -8,10 +8,21 @@
  * positions are cut into chunks with sums of their own, which are added in the end. Which chunks these are depends on
  * the shape alone, so the order of the sum is the same however many threads there are.
  */
-import { Assembler, type Expression, type FunctionBuilder, f32x4, type I32, i32, type Local, v128 } from './assembler';
+import {
+  Assembler,
+  type Expression,
+  type FunctionBuilder,
+  f32x4,
+  type I32,
+  i32,
+  type Local,
+  type V128,
+  v128,
+} from './assembler';
 import { elementwiseJob } from './elementwise';
-import { chooseTile, makeTable, type RowSource, spillPlace, type Tile, UNROLL, zeroSegment } from './gemm';
+import { makeTable, type RowSource, spillPlace, zeroSegment } from './gemm';
 import { type Code, type Job, type Planning, pieceFunction } from './job';
+import { chooseTile, type Tile, UNROLL } from './tile';
 
 export interface TransposedProduct {
   /** Rows of A and B. */
@@ -26,7 +37,7 @@ export interface TransposedProduct {
   output: number;
 }
 
-/** Positions of a block: a panel of each operand, 4 and 8 KB, fit the first cache. */
+/** Positions of a block: a panel of each operand, up to 6 and 16 KB, fit the first cache. */
 const MOST_POSITIONS = 256;
 /** Rows and columns of a piece: the panels of a block fit the second cache. */
 const MOST_ROWS = 64;
@@ -43,14 +54,16 @@ const GAP_BYTES = 64;
 export const transposedProductJobs = (product: TransposedProduct, planning: Planning): Job[] => {
   const { positions, rows, columns, source, left, right, output } = product;
   const layout = layoutOf(product);
-  const tile = chooseTile(layout.segmentLength, columns);
+  const tile = chooseTile(planning.machine, layout.segmentLength, columns);
   const parts = chooseParts(layout, columns, tile);
 
   const positionsOfGroup = source.kind === 'table' ? source.rowsOfGroup : positions;
   const blocksOfGroup = Math.ceil(positionsOfGroup / MOST_POSITIONS);
   const block = Math.ceil(positionsOfGroup / blocksOfGroup);
   const blocks = blocksOfGroup * (positions / positionsOfGroup);
-  const wantedChunks = Math.min(MOST_CHUNKS, blocks, Math.ceil(FEWEST_PIECES / parts.count));
+  // By parts of a fixed tile: the order of the sum must not change with the tile that is quickest here.
+  const nominalParts = chooseParts(layout, columns, { rows: 4, columns: 8 }).count;
+  const wantedChunks = Math.min(MOST_CHUNKS, blocks, Math.ceil(FEWEST_PIECES / nominalParts));
   const blocksOfChunk = Math.ceil(blocks / wantedChunks);
   const chunks = Math.ceil(blocks / blocksOfChunk);
   const pieces = chunks * parts.count;
@@ -63,7 +76,7 @@ export const transposedProductJobs = (product: TransposedProduct, planning: Plan
   const sums = chunks > 1 ? planning.scratch(chunks * length * 4) : output;
   const jobs: Job[] = [
     {
-      code: productCode(product, tile, parts, planning.fused),
+      code: productCode(product, tile, parts, planning.machine.fused),
       arguments: [
         ...[left, right, sums],
         source.kind === 'table'
@@ -140,10 +153,13 @@ const productCode = (product: TransposedProduct, tile: Tile, parts: Parts, fused
       const copyLeft = assembler.function();
       const copyRight = assembler.function();
       const multiply = assembler.function();
+      const rest = columns % tile.columns;
+      const multiplyLast = rest > 0 ? assembler.function() : multiply;
       emitCopyLeft(copyLeft, layout, tile);
       emitCopyRight(copyRight, columns, tile);
-      emitTile(multiply, columns, tile, fused);
-      emitPieces(run, { copyLeft, copyRight, multiply }, layout, parts, columns, tile);
+      emitTile(multiply, columns, tile, tile.columns, fused);
+      if (rest > 0) emitTile(multiplyLast, columns, tile, rest, fused);
+      emitPieces(run, { copyLeft, copyRight, multiply, multiplyLast }, layout, parts, columns, tile);
       return assembler.bytes();
     },
   };
@@ -151,7 +167,12 @@ const productCode = (product: TransposedProduct, tile: Tile, parts: Parts, fused
 
 const emitPieces = (
   { f, first, end }: ReturnType<typeof pieceFunction>,
-  { copyLeft, copyRight, multiply }: Record<'copyLeft' | 'copyRight' | 'multiply', FunctionBuilder>,
+  {
+    copyLeft,
+    copyRight,
+    multiply,
+    multiplyLast,
+  }: Record<'copyLeft' | 'copyRight' | 'multiply' | 'multiplyLast', FunctionBuilder>,
   { segments, segmentLength, rowStride }: Layout,
   parts: Parts,
   columns: number,
@@ -213,13 +234,19 @@ const emitPieces = (
         f.forRange(panelRange.from, panelRange.to, 1, (panel) => {
           const leftPanel = f.let(leftPanels);
           const target = f.let(i32.add(partOutput, i32.mul(panel, tile.columns * 4)));
-          f.forRange(0, rows, tile.rows, (row) => {
-            const rowsLeft = i32.sub(rows, row);
-            const isLastPanel = i32.eq(panel, panels - 1);
-            f.call(multiply, leftPanel, rightPanel, target, count, rowsLeft, isLastPanel, isFirst, spill);
-            f.advance(leftPanel, leftPanelBytes);
-            f.advance(target, tile.rows * columns * 4);
-          });
+          const tilesWith = (tileFunction: FunctionBuilder): void =>
+            f.forRange(0, rows, tile.rows, (row) => {
+              f.call(tileFunction, leftPanel, rightPanel, target, count, i32.sub(rows, row), isFirst, spill);
+              f.advance(leftPanel, leftPanelBytes);
+              f.advance(target, tile.rows * columns * 4);
+            });
+          if (multiplyLast === multiply) tilesWith(multiply);
+          else
+            f.when(
+              i32.eq(panel, panels - 1),
+              () => tilesWith(multiplyLast),
+              () => tilesWith(multiply),
+            );
           f.advance(rightPanel, rightPanelBytes);
         });
       });
@@ -244,7 +271,7 @@ const emitCopyLeft = (f: FunctionBuilder, { segments, rowStride }: Layout, tile:
     const target = f.let(copied);
     // What hangs over MR numbers belongs to the next position, which overwrites it, or to rows that do not exist.
     f.forRange(0, rows, tile.rows, () => {
-      f.store(target, v128.load(source));
+      for (let at = 0; at < tile.rows * 4; at += 16) f.store(target, v128.load(source, at), at);
       f.advance(source, tile.rows * 4);
       f.advance(target, panelBytes);
     });
@@ -262,11 +289,12 @@ const emitCopyRight = (f: FunctionBuilder, columns: number, tile: Tile): void =>
   });
 };
 
-const emitTile = (f: FunctionBuilder, columns: number, tile: Tile, fused: boolean): void => {
+/** `width`: the columns that are stored, all of the tile's but in the last panel. */
+const emitTile = (f: FunctionBuilder, columns: number, tile: Tile, width: number, fused: boolean): void => {
   const parameter = (): Local<'i32'> => f.parameter('i32');
-  const [left, right, output, count, rowsLeft, isLastPanel, isFirst, spill] = [1, 2, 3, 4, 5, 6, 7, 8].map(parameter);
+  const [left, right, output, count, rowsLeft, isFirst, spill] = [1, 2, 3, 4, 5, 6, 7].map(parameter);
   const rows = [...Array(tile.rows).keys()];
-  const vectors = [...Array(tile.columns / 4).keys()];
+  const vectors = [...Array(Math.ceil(width / 4)).keys()];
   const sums = rows.map(() => vectors.map(() => f.let<'v128'>(f32x4.const(0))));
 
   const multiplyAdd = (k: number): void => {
@@ -314,25 +342,15 @@ const emitTile = (f: FunctionBuilder, columns: number, tile: Tile, fused: boolea
 
   for (const r of rows) {
     const target = r === 0 ? output : f.let(i32.select(i32.gtS(rowsLeft, r), i32.add(output, r * columns * 4), spill));
+    const store = (values: readonly V128[]): void => {
+      for (const v of vectors)
+        if (v * 4 + 4 <= width) f.store(target, values[v], v * 16);
+        else for (let lane = 0; v * 4 + lane < width; lane++) f.storeLane(target, values[v], lane, v * 16 + lane * 4);
+    };
     f.when(
       isFirst,
-      () => undefined,
-      () => {
-        for (const v of vectors) f.set(sums[r][v], f32x4.add(sums[r][v], v128.load(target, v * 16)));
-      },
+      () => store(sums[r]),
+      () => store(vectors.map((v) => f.let(f32x4.add(sums[r][v], v128.load(target, v * 16))))),
     );
-    const storeColumns = (wanted: number): void => {
-      for (const v of vectors)
-        if (v * 4 + 4 <= wanted) f.store(target, sums[r][v], v * 16);
-        else for (let lane = 0; v * 4 + lane < wanted; lane++) f.storeLane(target, sums[r][v], lane, v * 16 + lane * 4);
-    };
-    const lastColumns = columns % tile.columns;
-    if (lastColumns === 0) storeColumns(tile.columns);
-    else
-      f.when(
-        isLastPanel,
-        () => storeColumns(lastColumns),
-        () => storeColumns(tile.columns),
-      );
   }
 };

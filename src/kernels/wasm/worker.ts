@@ -27,6 +27,8 @@ export interface WorkerStart {
   readonly memory: WebAssembly.Memory;
   /** Where the control words are. */
   readonly control: number;
+  /** Its number; the caller is 0. */
+  readonly thread: number;
 }
 
 /** Decoded batches of programs that are kept; eager calls (serial 0) are decoded each time. */
@@ -36,7 +38,7 @@ const MOST_MODULES = 2048;
 /** Turns of looking for the next batch before going to sleep: eager calls follow each other closely. */
 const SPINS = 10_000;
 
-const serve = ({ memory, control }: WorkerStart): never => {
+const serve = ({ memory, control, thread }: WorkerStart): never => {
   const modules = new Map<number, RunPieces>();
   const batches = new Map<number, RunnableJob[]>();
 
@@ -52,7 +54,7 @@ const serve = ({ memory, control }: WorkerStart): never => {
     // Compiling from shared memory is not allowed: copy.
     const bytes = new Uint8Array(length);
     bytes.set(new Uint8Array(viewUpTo(address + length), address, length));
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { environment: { memory } });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { environment: { memory, thread } });
     const { run } = instance.exports;
     if (typeof run !== 'function') throw new Error('wasm: the module has no function "run"');
     const pieces: RunPieces = (first, end, ...rest) => run(first, end, ...rest);
