@@ -41,13 +41,18 @@ export function stacked(images: readonly Pixels[]): Float32Array {
 /** [batch, height, width, channels] @throws ShapeError for images of another size */
 export function imagesTensor(network: MiniResNet, values: Float32Array): Tensor {
   const { height, width, channels } = network.options.input;
-  const size = height * width * channels;
-  if (values.length === 0 || values.length % size !== 0)
+  const count = values.length / (height * width * channels);
+  expectImages(network, values, Math.max(1, Math.floor(count)));
+  const [parameter] = network.parameters().values();
+  return Tensor.from(parameter.backend, values, [count, height, width, channels]);
+}
+
+function expectImages(network: MiniResNet, values: Float32Array, count: number): void {
+  const { height, width, channels } = network.options.input;
+  if (values.length !== count * height * width * channels)
     throw new ShapeError(
       `${values.length} numbers are no whole images of ${height} x ${width} x ${channels}, which the network takes`,
     );
-  const [parameter] = network.parameters().values();
-  return Tensor.from(parameter.backend, values, [values.length / size, height, width, channels]);
 }
 
 /** Images [height, width, channels], one or several one after the other, in which left becomes right. */
@@ -95,33 +100,31 @@ export async function evaluate(
   batchSize = 32,
 ): Promise<{ loss: number; accuracy: number }> {
   network.evaluate();
+  if (images.length === 0) return { loss: Number.NaN, accuracy: Number.NaN };
+  const { height, width, channels } = network.options.input;
+  const [{ backend }] = network.parameters().values();
   const count = Math.min(batchSize, images.length);
-  let lossSum = 0;
-  let right = 0;
-  if (count > 0) {
-    const { height, width, channels } = network.options.input;
-    const [{ backend }] = network.parameters().values();
-    const plan = await compile(backend, (both) => [meanOfSides(network.forward(both))], [
-      2 * count,
-      height,
-      width,
-      channels,
-    ]);
+  const shape = [2 * count, height, width, channels];
+  const plan = await compile(backend, (both) => [meanOfSides(network.forward(both))], shape);
+  try {
+    let lossSum = 0;
+    let right = 0;
     for (let first = 0; first < images.length; first += count) {
       const batch = images.slice(first, first + count);
       const labels = batch.map(({ label }) => label);
       const values = stacked(batch.map(({ pixels }) => pixels));
-      const half = plan.input.size / 2;
+      expectImages(network, values, batch.length);
       backend.write(plan.input.slot, values); // a last batch that is not full leaves older images behind it
-      backend.write(plan.input.slot, mirror(values, { width, channels }), half);
+      backend.write(plan.input.slot, mirror(values, { width, channels }), plan.input.size / 2);
       const [output] = plan.run();
       const logits = (await output.data()).subarray(0, (output.size / count) * batch.length);
       lossSum += sumOfCrossEntropy(logits, labels);
       right += rightIn(logits, labels);
     }
+    return { loss: lossSum / images.length, accuracy: right / images.length };
+  } finally {
     plan.dispose();
   }
-  return { loss: lossSum / images.length, accuracy: right / images.length };
 }
 
 /** The first half of the rows are images, the second their mirror images. [2 * batch, classes] -> [batch, classes] */

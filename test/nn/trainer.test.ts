@@ -7,6 +7,7 @@ import { openReference } from '../../src/kernels/reference/backend';
 import { openWasm } from '../../src/kernels/wasm/backend';
 import { decodeModel, encodeCheckpoint, encodeModel, resume } from '../../src/nn/checkpoint';
 import {
+  evaluate,
   imagesTensor,
   type LabelledImage,
   logitsOfBothSides,
@@ -19,8 +20,9 @@ import { MiniResNet, miniResNetFrom } from '../../src/nn/mini-resnet';
 import { plainData, Trainer, type TrainingData, type TrainingSettings } from '../../src/nn/trainer';
 import { random, stream } from '../../src/tensor/random';
 import { scope } from '../../src/tensor/scope';
+import { ShapeError } from '../../src/tensor/shape';
 import { testOnEachDevice } from '../helpers/devices';
-import { assertClose } from '../helpers/numbers';
+import { assertClose, rejection } from '../helpers/numbers';
 
 const SHAPE = { height: 12, width: 10, channels: 1 };
 const CLASSES = 4;
@@ -235,7 +237,7 @@ test('light is taken off, and a tie is not right', () => {
   assert.is(rightIn([1, 2, 3, 3, 0, Number.NaN], [1, 0, 0]), 1);
 });
 
-test('an image is judged from both sides', async () => {
+test('an image is judged from both sides, and must be of the size that the network takes', async () => {
   const backend = openReference();
   const { network, trainer, dispose } = make(backend);
   await advance(trainer, 3);
@@ -259,6 +261,9 @@ test('an image is judged from both sides', async () => {
     mirror(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8), { width: 2, channels: 2 }),
     Float32Array.of(3, 4, 1, 2, 7, 8, 5, 6),
   );
+  const error = await rejection(evaluate(network, [{ pixels: new Float32Array(7), label: 0 }]));
+  assert.instance(error, ShapeError);
+  assert.match(error.message, /7 numbers are no whole images of 12 x 10 x 1/);
   dispose();
   assert.is(backend.liveBytes, 0);
 });
