@@ -10,6 +10,7 @@ import Table from 'cli-table3';
 import { convolution, type KernelCase, only, prepareCase, product, squareWindow } from '../src/bench/kernel-case';
 import type { Backend } from '../src/kernels/backend';
 import { type KernelName, RELU } from '../src/kernels/kernel';
+import { multiplyAdds } from '../src/kernels/multiply-adds';
 import { openWasm } from '../src/kernels/wasm/backend';
 
 import { TRAINING_CASES } from './kernel-cases/training';
@@ -21,7 +22,6 @@ const depthwise = (side: number, stride: number, channels: number): KernelCase<'
   const outputs = window.outHeight * window.outWidth * channels;
   return {
     title: `${side}x${side}x${channels}, 3x3/${stride}`,
-    flops: 2 * outputs * 9,
     call: ({ input, constant, output }) => ({
       kernel: 'depthwiseConv2d',
       inputs: { input: input(side * side * channels), filter: constant(9 * channels), bias: constant(channels) },
@@ -178,11 +178,11 @@ const CASES: { [K in KernelName]: KernelCase<K>[] } = {
 };
 
 /** Runs a case for a while, as a prepared program. */
-async function measure(backend: Backend, one: KernelCase<KernelName>): Promise<Benchmark> {
-  const { program, dispose } = await prepareCase(backend, one);
-  const benchmark = new Benchmark(() => program.run(), { maxTime: SECONDS_PER_CASE }).run();
+async function measure(backend: Backend, one: KernelCase<KernelName>) {
+  const { call, program, dispose } = await prepareCase(backend, one);
+  const { hz, stats } = new Benchmark(() => program.run(), { maxTime: SECONDS_PER_CASE }).run();
   dispose();
-  return benchmark;
+  return { hz, stats, flops: 2 * multiplyAdds(call) };
 }
 
 const [threads = '1', wanted = ''] = process.argv.slice(2);
@@ -194,8 +194,8 @@ const table = new Table({
 for (const [kernel, cases] of Object.entries(CASES)) {
   if (!kernel.toLowerCase().includes(wanted.toLowerCase())) continue;
   for (const one of cases) {
-    const { hz, stats } = await measure(backend, one);
-    const gigaflops = one.flops ? ((one.flops * hz) / 1e9).toFixed(1) : '';
+    const { hz, stats, flops } = await measure(backend, one);
+    const gigaflops = flops ? ((flops * hz) / 1e9).toFixed(1) : '';
     table.push([kernel, one.title, hz.toFixed(0), `${stats.rme.toFixed(1)} %`, (1e6 / hz).toFixed(1), gigaflops]);
   }
 }

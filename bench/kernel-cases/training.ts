@@ -35,7 +35,6 @@ const CONVOLUTIONS = [
     inputs: BATCH * side * side * inChannels,
     weights: filter * filter * inChannels * outChannels,
     outputs,
-    flops: 2 * outputs * filter * filter * inChannels,
   };
 });
 
@@ -69,9 +68,8 @@ const PAD = {
 };
 
 export const TRAINING_CASES: { [K in TrainingKernel]: KernelCase<K>[] } = {
-  conv2dInputGradient: CONVOLUTIONS.map(({ title, flops, sizes, inputs, weights, outputs }) => ({
+  conv2dInputGradient: CONVOLUTIONS.map(({ title, sizes, inputs, weights, outputs }) => ({
     title,
-    flops,
     call: ({ input, constant, output }) => ({
       kernel: 'conv2dInputGradient',
       inputs: { outputGradient: input(outputs), filter: constant(weights) },
@@ -79,9 +77,8 @@ export const TRAINING_CASES: { [K in TrainingKernel]: KernelCase<K>[] } = {
       attributes: sizes,
     }),
   })),
-  conv2dFilterGradient: CONVOLUTIONS.map(({ title, flops, sizes, inputs, weights, outputs }) => ({
+  conv2dFilterGradient: CONVOLUTIONS.map(({ title, sizes, inputs, weights, outputs }) => ({
     title,
-    flops,
     call: ({ input, output }) => ({
       kernel: 'conv2dFilterGradient',
       inputs: { input: input(inputs), outputGradient: input(outputs) },

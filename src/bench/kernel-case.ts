@@ -12,8 +12,6 @@ export interface Slots {
 
 export interface KernelCase<K extends KernelName> {
   title: string;
-  /** Multiplications and additions, where they are what a kernel is about. */
-  flops?: number;
   call(slots: Slots): KernelCall<K>;
 }
 
@@ -54,7 +52,6 @@ export function convolution(
   const weights = filter * filter * inChannels * outChannels;
   return {
     title: `${side}x${side}x${inChannels}, ${filter}x${filter}/${stride}, to ${outChannels}`,
-    flops: 2 * outputs * filter * filter * inChannels,
     call: ({ input, constant, output }) => ({
       kernel: 'conv2d',
       inputs: {
@@ -71,7 +68,6 @@ export function convolution(
 /** A dense layer: a product with a constant matrix, and ReLU. */
 export const product = (rows: number, inner: number, columns: number): KernelCase<'matmul'> => ({
   title: `${rows}x${inner} by ${inner}x${columns}`,
-  flops: 2 * rows * inner * columns,
   call: ({ input, constant, output }) => ({
     kernel: 'matmul',
     inputs: { left: input(rows * inner), right: constant(inner * columns) },

@@ -13,7 +13,7 @@ export interface BenchOptions extends CommonOptions {
   progress: boolean;
 }
 
-interface Measurement {
+export interface Measurement {
   task: TaskName;
   /** Which layer, which product. */
   title: string;
@@ -38,10 +38,7 @@ interface Measurement {
 /** `likeness bench`: how fast the networks, a step of training, products and single layers are here. */
 export async function bench(options: BenchOptions, signal: AbortSignal): Promise<void> {
   const { task, batch, json, progress } = options;
-  const { backend, reason } = await openDevice(
-    options.device,
-    options.threads === undefined ? {} : { threads: options.threads },
-  );
+  const { backend, reason } = await openDevice(options.device, options);
   try {
     const tasks = (task ? [task] : TASKS).flatMap((name) => tasksOf(name, batch));
     const note = (sentence: string) => {

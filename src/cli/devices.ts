@@ -13,15 +13,14 @@ interface DeviceReport {
 
 /** `likeness devices`: what there is to compute on, and what `auto` takes and why. */
 export async function devices(options: CommonOptions): Promise<void> {
-  const threads = options.threads === undefined ? {} : { threads: options.threads };
   const reports: DeviceReport[] = [];
   for (const device of ['webgpu', 'wasm', 'reference'] as const)
     try {
-      reports.push({ device, available: true, adapter: await describe(await openDevice(device, threads)) });
+      reports.push({ device, available: true, adapter: await describe(await openDevice(device, options)) });
     } catch (error) {
       reports.push({ device, available: false, reason: error instanceof Error ? error.message : String(error) });
     }
-  const picked = await openDevice('auto', threads);
+  const picked = await openDevice('auto', options);
   const auto = { device: picked.backend.name, reason: picked.reason };
   await picked.backend.close();
   if (options.json) return printJson({ devices: reports, auto });

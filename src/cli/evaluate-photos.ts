@@ -63,7 +63,7 @@ async function onDevice<T>(
   total: number,
   work: (opened: OpenedDevice, onProgress: () => void) => Promise<T>,
 ) {
-  const opened = await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads });
+  const opened = await openDevice(options.device, options);
   const progress = await startProgress(total, options.progress);
   try {
     const figures = await work(opened, progress.advance);

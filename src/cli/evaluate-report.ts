@@ -3,7 +3,7 @@ import { distancesOf, type Mistaken, onlyFolds, rocOf, worstMistakes } from '../
 import { encodePng, readImage } from '../face/image';
 import { mean } from '../face/metrics';
 import type { FacePipeline } from '../face/pipeline';
-import { resize } from '../face/pixels';
+import { imageOf, resize } from '../face/pixels';
 import { CONDITION_HEADINGS, conditionRow, figureRows, GROUP_HEADINGS, groupRow, type PairRun } from './evaluate';
 import { drawConditions, drawHistogram, drawRoc } from './evaluate-charts';
 import { isFolder, writeFileAtomically } from './files';
@@ -102,9 +102,12 @@ async function mistakeRow(add: Page['add'], { pair, distance, threshold }: Mista
 /** A small picture as a data URL. */
 async function pictureOf(file: string): Promise<string> {
   const pixels = resize(await readImage(file), { width: PICTURE, height: PICTURE, channels: 3 });
-  const data = new Uint8ClampedArray(4 * PICTURE * PICTURE).fill(255);
-  for (let pixel = 0; pixel < PICTURE * PICTURE; pixel++)
-    for (let k = 0; k < 3; k++) data[4 * pixel + k] = 255 * pixels[3 * pixel + k];
-  const bytes = await encodePng({ width: PICTURE, height: PICTURE, data });
+  const bytes = await encodePng(
+    imageOf(
+      Float64Array.from(pixels, (value) => 255 * value),
+      PICTURE,
+      PICTURE,
+    ),
+  );
   return `data:image/png;base64,${Buffer.from(bytes).toString('base64')}`;
 }

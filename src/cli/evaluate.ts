@@ -1,5 +1,3 @@
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { calibrate } from '../face/calibrate';
 import { CONDITIONS } from '../face/conditions';
 import { type ConditionAt, type EmbedFilesOptions, embedFiles, type KnownFace } from '../face/embedding-cache';
@@ -20,14 +18,14 @@ import {
   type ThresholdRule,
 } from '../face/evaluate';
 import { type Interval, tarAtFar } from '../face/metrics';
+import { readModel } from '../face/model';
 import { recalibrated } from '../face/model-embedder';
 import { FacePipeline } from '../face/pipeline';
 import { limitPairs, type PairProtocol, readCfp, readLabels, readLfw, readPairs } from '../face/protocols';
 import { type Calibration, NO_THRESHOLD } from '../face/verify';
 import type { EvaluateOptions, PairOptions } from './evaluate-commands';
 import { expectReportPlace, writePairReport } from './evaluate-report';
-import { writeFileAtomically } from './files';
-import { readModelFile } from './identify';
+import { cacheFolder, writeFileAtomically } from './files';
 import { pipelineOptions } from './options';
 import { printDevice, printJson, printLine, printTable, startProgress, tell, UserError } from './output';
 
@@ -192,7 +190,7 @@ export async function embedder(pipeline: FacePipeline, total: number, options: E
     minimumScore,
     smallFaces,
     signal,
-    ...(options.cache && { cacheFolder: cacheFolder() }),
+    ...(options.cache && { cacheFolder: cacheFolder('embeddings') }),
     onProgress: () => {
       done++;
       progress.advance();
@@ -212,8 +210,6 @@ export async function embedder(pipeline: FacePipeline, total: number, options: E
   };
 }
 
-const cacheFolder = () => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'likeness', 'embeddings');
-
 async function storeCalibration({ protocol, scored }: PairRun, { model, flip }: PairOptions): Promise<Calibration> {
   const calibration = calibrate(distancesOf(scored), `${protocol.pairs.length} pairs of ${protocol.name}`);
   if (!calibration)
@@ -223,7 +219,7 @@ async function storeCalibration({ protocol, scored }: PairRun, { model, flip }: 
   if (model !== undefined)
     await writeFileAtomically(
       model,
-      recalibrated(await readModelFile(model), flip ? 'flip' : 'plain', calibration, model),
+      recalibrated((await readModel(model)).bytes, flip ? 'flip' : 'plain', calibration, model),
     );
   return calibration;
 }

@@ -1,8 +1,8 @@
+import { readModel } from '../face/model';
 import { exportModel, exportPretrained, type PretrainedExportName } from '../face/onnx';
 import { openReference } from '../kernels/reference/backend';
 import { encodeOnnx, type OnnxValueInfo } from '../nn/onnx/proto';
 import { realPath, writeFileAtomically } from './files';
-import { readModelFile } from './identify';
 import { printJson, printLine, printTable, UserError } from './output';
 
 export interface ExportOptions {
@@ -24,7 +24,7 @@ export async function exportFile(file: string | undefined, { onnx, network, json
     const model = await (async () => {
       if (network !== undefined) return exportPretrained(backend, network);
       if (file === undefined) throw new UserError('name a model that likeness train wrote, or --network');
-      return exportModel(backend, await readModelFile(file), file);
+      return exportModel(backend, (await readModel(file)).bytes, file);
     })();
     const bytes = encodeOnnx(model);
     await writeFileAtomically(onnx, bytes);

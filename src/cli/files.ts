@@ -1,23 +1,21 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, realpath, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import { dirname, extname, join, parse, resolve } from 'node:path';
+import { writeWholeFile } from '../platform/whole-file';
 import { UserError } from './output';
 
-/**
- * Writes a file whole or not at all: under a temporary name in the same folder, then renamed.
- *
- * @throws UserError when the folder cannot be written to
- */
+/** Writes a file whole or not at all. @throws UserError when the folder cannot be written to */
 export async function writeFileAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = join(dirname(path), `.likeness-${randomUUID()}`);
   try {
-    await writeFile(temporary, bytes);
-    await rename(temporary, path);
+    await writeWholeFile(path, bytes);
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
     throw new UserError(`${path} cannot be written: ${reasonOf(error)}`, { cause: error });
   }
 }
+
+/** Where what may be made again is kept. */
+export const cacheFolder = (name: string): string =>
+  join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'likeness', name);
 
 /** Names the pictures that a run writes. It never names one of the photos that the run reads, nor one name twice. */
 export class OutputFolder {

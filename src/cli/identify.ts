@@ -1,4 +1,3 @@
-import { readModel } from '../face/model';
 import { detectOptions, type PhotoOptions } from './options';
 import { printDevice, printJson, printTable } from './output';
 import { forEachPhoto, isFailure, tellNoFace } from './photos';
@@ -36,5 +35,3 @@ export async function identify(files: string[], options: IdentifyOptions, signal
   );
   printDevice(device);
 }
-
-export const readModelFile = async (path: string): Promise<Uint8Array> => (await readModel(path)).bytes;

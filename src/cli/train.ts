@@ -1,10 +1,10 @@
 import { access, constants } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { basename, dirname, join, parse } from 'node:path';
 import type { AugmentOptions } from '../face/augment';
 import type { Calibrations } from '../face/calibrate';
 import { balanceOf, type Dataset, formatBalance, splitDataset, syntheticDataset } from '../face/dataset';
 import { loadFolder } from '../face/dataset-folder';
+import { readModel } from '../face/model';
 import { calibrateModel } from '../face/model-embedder';
 import type { PixelShape } from '../face/pixels';
 import { TrainingImages } from '../face/training-images';
@@ -17,8 +17,7 @@ import type { BlockForm } from '../nn/residual-block';
 import { Trainer, type TrainingSettings } from '../nn/trainer';
 import { type OpenedDevice, openDevice } from '../tensor/device';
 import { random } from '../tensor/random';
-import { isFolder, writeFileAtomically } from './files';
-import { readModelFile } from './identify';
+import { cacheFolder, isFolder, writeFileAtomically } from './files';
 import { findMistakes, type Mistake } from './mistakes';
 import type { CommonOptions } from './options';
 import {
@@ -90,11 +89,11 @@ export async function train(folder: string | undefined, options: TrainOptions, s
   const { out } = options;
   const files = filesOf(out);
   await expectWritable(files);
-  const saved = options.resume ? decodeModel(await readModelFile(out), out) : undefined;
+  const saved = options.resume ? decodeModel((await readModel(out)).bytes, out) : undefined;
   const choices = saved ? choicesOf(saved, out) : options;
   const { seed, trainFirst, preset } = choices;
   if (saved && !saved.training) throw new UserError(`${out} is trained to its end; there is nothing to go on with`);
-  const opened = await openDevice(options.device, options.threads === undefined ? {} : { threads: options.threads });
+  const opened = await openDevice(options.device, options);
   const meter = options.profile ? new MeteredBackend(opened.backend) : undefined;
   const device = { ...opened, backend: meter ?? opened.backend };
   try {
@@ -370,7 +369,7 @@ async function readFolder(
     ...shape,
     aligned,
     signal,
-    cacheFolder: join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'likeness', 'faces'),
+    cacheFolder: cacheFolder('faces'),
     pipeline: { device, ...(threads === undefined ? {} : { threads }) },
     onProgress: (_, total) => void advance(total),
   }).finally(async () => (await bar)?.stop());

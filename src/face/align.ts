@@ -68,7 +68,7 @@ export function umeyama(source: readonly Point[], target: readonly Point[]): Aff
   return [cosine, -sine, tx - cosine * sx + sine * sy, sine, cosine, ty - sine * sx - cosine * sy];
 }
 
-function centroid(points: readonly Point[]): Point {
+export function centroid(points: readonly Point[]): Point {
   const sum = points.reduce(([x, y], [px, py]) => [x + px, y + py], [0, 0]);
   return [sum[0] / points.length, sum[1] / points.length];
 }

@@ -1,8 +1,8 @@
 import type { Random } from '../tensor/random';
-import type { Affine, Point } from './align';
-import { coarsen } from './augment';
+import { centroid, type Point } from './align';
+import { coarsen, place } from './augment';
 import type { RawImage } from './image';
-import { sample } from './pixels';
+import { imageOf } from './pixels';
 
 /*
  * What befalls photos in practice, applied to a photo before a face is looked for. Lengths are in shares of the distance
@@ -74,10 +74,7 @@ const MOUTH = [48, 51, 54, 57];
 /** Not black: no detector should be told by a colour that no other pixel has. */
 const DARK = 20;
 
-function middleOf(landmarks: Landmarks, places: readonly number[]): Point {
-  const sum = (axis: 0 | 1) => places.reduce((total, k) => total + landmarks[k][axis], 0) / places.length;
-  return [sum(0), sum(1)];
-}
+const middleOf = (landmarks: Landmarks, places: readonly number[]): Point => centroid(places.map((k) => landmarks[k]));
 
 /** Between the middles of the two eyes, in pixels. */
 export function eyeDistance(landmarks: Landmarks): number {
@@ -98,13 +95,6 @@ function numbersOf({ data }: RawImage): Float32Array {
   for (let pixel = 0; 4 * pixel < data.length; pixel++)
     for (let k = 0; k < 3; k++) numbers[3 * pixel + k] = data[4 * pixel + k];
   return numbers;
-}
-
-function imageOf(numbers: Float32Array, width: number, height: number): RawImage {
-  const data = new Uint8ClampedArray(4 * width * height).fill(255);
-  for (let pixel = 0; pixel < width * height; pixel++)
-    for (let k = 0; k < 3; k++) data[4 * pixel + k] = numbers[3 * pixel + k];
-  return { width, height, data };
 }
 
 /** A Gaussian along rows, then along columns; beyond the edge its pixels go on. */
@@ -147,11 +137,8 @@ function lower(photo: RawImage, block: number): RawImage {
 /** About the middle, clockwise; what lies beyond the edge is its colour drawn out. */
 function turn(photo: RawImage, degrees: number): RawImage {
   const { width, height } = photo;
-  const angle = (degrees * Math.PI) / 180;
-  const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
-  const [x, y] = [(width - 1) / 2, (height - 1) / 2];
-  const back: Affine = [cosine, sine, x - cosine * x - sine * y, -sine, cosine, y + sine * x - cosine * y];
-  return imageOf(sample(numbersOf(photo), { width, height, channels: 3 }, back), width, height);
+  const move = { x: 0, y: 0, zoom: 1, angle: (degrees * Math.PI) / 180 };
+  return imageOf(place(numbersOf(photo), { width, height, channels: 3 }, move), width, height);
 }
 
 /** Through a real encoder and its decoder. */

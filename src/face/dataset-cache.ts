@@ -1,9 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { writeWholeFile } from '../platform/whole-file';
 
 /*
- * One file a face: the SHA-256 of what follows (32 bytes), then the pixels, one byte for each channel. No pixels stand
- * for a picture in which no face was found.
+ * One file a face: the SHA-256 of what follows (32 bytes), then what is kept of the face, its pixels or its embedding.
+ * Nothing stands for a picture in which no face was found.
  */
 
 const HASH_LENGTH = 32;
@@ -22,17 +23,10 @@ export async function readCached(path: string, size: number): Promise<{ face: Ui
   return { face: face.length === 0 ? undefined : face };
 }
 
-/** Writes under a temporary name and renames, so that a file is whole or not there. */
+/** A file is whole or not there. */
 export async function writeCached(path: string, face: Uint8Array | undefined): Promise<void> {
-  const pixels = face ?? new Uint8Array(0);
-  const temporary = `${path}.${randomUUID()}`;
-  try {
-    await writeFile(temporary, Buffer.concat([hashOf(pixels), pixels]));
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw error;
-  }
+  const kept = face ?? new Uint8Array(0);
+  await writeWholeFile(path, Buffer.concat([hashOf(kept), kept]));
 }
 
 const hashOf = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();

@@ -1,4 +1,4 @@
-import { shuffled } from '../nn/sampler';
+import { placesByLabel, shuffled } from '../nn/sampler';
 import { random } from '../tensor/random';
 import { ARCFACE_TEMPLATE } from './align';
 import { inputPixels, type PixelShape } from './pixels';
@@ -108,10 +108,8 @@ export function formatBalance({ people, images, min, median, max, withOneImage }
 }
 
 /** For each person, the places of the images. */
-function byPerson({ names, examples }: Dataset): number[][] {
-  const groups = names.map((): number[] => []);
-  examples.forEach(({ label }, index) => {
-    groups[label].push(index);
-  });
-  return groups;
-}
+const byPerson = ({ names, examples }: Dataset): number[][] =>
+  placesByLabel(
+    examples.map(({ label }) => label),
+    names.length,
+  );

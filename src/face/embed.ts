@@ -73,8 +73,10 @@ export class PretrainedEmbedder implements Embedder {
     const { side } = this.template;
     const views = flip ? transforms.flatMap((chip) => [chip, mirrored(chip, side)]) : transforms;
     const outputs = await this.#network.run(views.length, side, (k) => warpPhoto(this.#backend, photo, views[k], side));
-    const each = flip ? 2 : 1;
-    return transforms.map((_, k) => unitEmbedding(outputs.slice(each * k, each * (k + 1)).map(([vector]) => vector)));
+    return embeddingsOfViews(
+      outputs.map(([vector]) => vector),
+      flip ? 2 : 1,
+    );
   }
 
   async embedChips(chips: readonly RawImage[], flip: boolean): Promise<Embedding[]> {
@@ -87,6 +89,13 @@ export class PretrainedEmbedder implements Embedder {
   }
 
   dispose = (): Promise<void> => this.#network.dispose();
+}
+
+/** For each face an embedding, of so many views of it that follow one another. */
+export function embeddingsOfViews(vectors: readonly ArrayLike<number>[], each: number): Embedding[] {
+  return Array.from({ length: vectors.length / each }, (_, k) =>
+    unitEmbedding(vectors.slice(each * k, each * (k + 1))),
+  );
 }
 
 /** The mean of what the views of one face gave, with its length made 1. */

@@ -1,4 +1,4 @@
-import { ARCFACE_TEMPLATE, type Point } from './align';
+import { ARCFACE_TEMPLATE, centroid, type Point } from './align';
 import { type Box, intersectionOverUnion, mostProminent, type ScoredBox } from './boxes';
 import type { DetectOptions, Detector } from './detect';
 import { readImage } from './image';
@@ -132,10 +132,7 @@ export async function evaluateLandmarks(
 
 /** Middles of the eyes, tip of the nose and corners of the mouth, from 68 points. */
 export const fivePoints = (landmarks: readonly Point[]): Point[] =>
-  ARCFACE_TEMPLATE.landmarks.map((group) => {
-    const sum = (axis: 0 | 1) => group.reduce((total, k) => total + landmarks[k][axis], 0) / group.length;
-    return [sum(0), sum(1)];
-  });
+  ARCFACE_TEMPLATE.landmarks.map((group) => centroid(group.map((k) => landmarks[k])));
 
 /** Mean distance of points from the labelled ones, as a share of the distance of the labelled eyes, the first two. */
 export function landmarkError(found: readonly Point[], labelled: readonly Point[]): number {

@@ -1,7 +1,6 @@
 import { type Random, stream } from '../tensor/random';
 import { unitEmbedding } from './embed';
 import {
-  accuracyAt,
   auc,
   bestThreshold,
   bootstrap,
@@ -119,7 +118,7 @@ export function pairFigures(
 ): PairFigures {
   const chosen = onlyFolds(scored, decisions.scored);
   const right = rightOf(chosen, decisions);
-  const accuracies = decisions.scored.map((fold) => mean(right.filter((_, k) => chosen.folds[k] === fold).map(Number)));
+  const accuracies = foldAccuracies(chosen, decisions);
   // Nearest first, so that what the bootstrap draws is sorted by its places.
   const distances = forCurves(chosen.squared);
   const order = distances.map((_, k) => k).sort((a, b) => (distances[a] < distances[b] ? -1 : 1));
@@ -257,14 +256,15 @@ export function worstMistakes(scored: ScoredPairs, decisions: Decisions): Mistak
   return mistakes.sort((a, b) => excess(b) - excess(a));
 }
 
+/** Share of rightly decided pairs of each scored fold. */
+function foldAccuracies(scored: ScoredPairs, decisions: Decisions): number[] {
+  const right = rightOf(scored, decisions);
+  return decisions.scored.map((fold) => mean(right.filter((_, k) => scored.folds[k] === fold).map(Number)));
+}
+
 /** Share of rightly decided pairs at thresholds that were chosen before; mean of the folds. */
-export const accuracyOf = (scored: ScoredPairs, { thresholds, scored: folds }: Decisions): number =>
-  mean(
-    folds.map((fold) => {
-      const { squared, same } = onlyFolds(scored, [fold]);
-      return accuracyAt(squared, same, thresholds.get(fold) ?? Number.NaN);
-    }),
-  );
+export const accuracyOf = (scored: ScoredPairs, decisions: Decisions): number =>
+  mean(foldAccuracies(scored, decisions));
 
 /** Distances of pairs that both have a face, for calibrate(). */
 export function distancesOf({ squared, same }: ScoredPairs) {

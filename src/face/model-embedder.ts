@@ -4,7 +4,7 @@ import { readSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { Tensor } from '../tensor/tensor';
 import { type Affine, ARCFACE_TEMPLATE } from './align';
 import { type Calibrations, calibrate, type EmbeddingMode, pairDistances, parseCalibrations } from './calibrate';
-import { type Embedder, type Embedding, unitEmbedding } from './embed';
+import { type Embedder, type Embedding, embeddingsOfViews } from './embed';
 import type { RawImage } from './image';
 import { type FaceModel, openModel } from './model';
 import { inputPixels } from './pixels';
@@ -64,8 +64,10 @@ export class ModelEmbedder implements Embedder {
     const outputs = await this.#planned.run(views.length, this.#shape, (k) =>
       Tensor.from(this.#backend, views[k], [1, ...this.#shape]),
     );
-    const each = flip ? 2 : 1;
-    return images.map((_, k) => unitEmbedding(outputs.slice(each * k, each * (k + 1)).map(([vector]) => vector)));
+    return embeddingsOfViews(
+      outputs.map(([vector]) => vector),
+      flip ? 2 : 1,
+    );
   }
 
   async dispose(): Promise<void> {

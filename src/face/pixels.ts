@@ -37,6 +37,18 @@ export function resize(image: RawImage, { height, width, channels }: PixelShape)
   return pixels;
 }
 
+/** Numbers 0 to 255, [height, width, 3], as an image, rounded to bytes. */
+export function imageOf(numbers: ArrayLike<number>, width: number, height: number): RawImage {
+  const data = new Uint8ClampedArray(4 * width * height);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    data[4 * pixel] = numbers[3 * pixel];
+    data[4 * pixel + 1] = numbers[3 * pixel + 1];
+    data[4 * pixel + 2] = numbers[3 * pixel + 2];
+    data[4 * pixel + 3] = 255;
+  }
+  return { width, height, data };
+}
+
 /** What a network sees of an aligned face, training and later alike: cut, resized, and rounded to bytes. */
 export const inputPixels = (chip: RawImage, shape: PixelShape): Uint8Array => toBytes(resize(chip, shape));
 

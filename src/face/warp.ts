@@ -4,6 +4,7 @@ import { scope } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
 import { type Affine, apply, type Point } from './align';
 import type { RawImage } from './image';
+import { imageOf } from './pixels';
 
 /**
  * Samples a square out of a photo, bilinearly, on a backend. Only the part that is looked at is uploaded, averaged
@@ -45,7 +46,7 @@ export function warpPhoto(backend: Backend, photo: RawImage, toPhoto: Affine, si
 
 /** The square that warpPhoto() samples, as an image, rounded to bytes. */
 export async function cutChip(backend: Backend, photo: RawImage, toPhoto: Affine, side: number): Promise<RawImage> {
-  return toImage(await warpedNumbers(backend, photo, toPhoto, side), side);
+  return imageOf(await warpedNumbers(backend, photo, toPhoto, side), side, side);
 }
 
 function warpedNumbers(backend: Backend, photo: RawImage, toPhoto: Affine, side: number) {
@@ -89,16 +90,4 @@ function averageBlocks(photo: RawImage, left: number, top: number, width: number
 function wholePixels({ data, width, height }: RawImage): Int32Array {
   if (data.byteOffset % 4 === 0) return new Int32Array(data.buffer, data.byteOffset, width * height);
   return new Int32Array(Uint8Array.from(data).buffer);
-}
-
-/** The pixels of a [1, side, side, 3] tensor as an image, rounded to bytes. */
-export function toImage(values: ArrayLike<number>, side: number): RawImage {
-  const data = new Uint8ClampedArray(4 * side * side);
-  for (let i = 0; i < side * side; i++) {
-    data[4 * i] = values[3 * i];
-    data[4 * i + 1] = values[3 * i + 1];
-    data[4 * i + 2] = values[3 * i + 2];
-    data[4 * i + 3] = 255;
-  }
-  return { width: side, height: side, data };
 }

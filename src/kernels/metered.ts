@@ -20,6 +20,10 @@ export class MeteredBackend implements Backend {
     return this.#inner.description;
   }
 
+  get bytesOfNumber() {
+    return this.#inner.bytesOfNumber;
+  }
+
   get liveBytes() {
     return this.#inner.liveBytes;
   }

@@ -1,7 +1,7 @@
 import type { Backend, Program } from '../kernels/backend';
 import { inputSlots, type KernelCall, type Slot } from '../kernels/kernel';
 import { noGradient } from '../tensor/record';
-import { scope, unscoped } from '../tensor/scope';
+import { type Disposable, scope, unscoped } from '../tensor/scope';
 import { formatShape, type Shape, ShapeError } from '../tensor/shape';
 import { Tensor } from '../tensor/tensor';
 import { TracingBackend } from '../tensor/trace';
@@ -59,6 +59,35 @@ export class Plan {
   }
 }
 
+/** What a network does, written down. */
+export interface NetworkTrace {
+  /** In the order in which they were made. */
+  calls: readonly KernelCall[];
+  input: Slot;
+  outputs: readonly { slot: Slot; shape: Shape }[];
+  /** What was computed of parameters alone: constants on the network's own backend. To be freed when they were copied. */
+  computed: Disposable;
+}
+
+/**
+ * Runs a network once on a backend that computes nothing and writes down what it would.
+ *
+ * @param backend where the network's parameters are
+ * @param inputShape batch included
+ */
+export function traceNetwork(backend: Backend, forward: Forward, inputShape: Shape): NetworkTrace {
+  const tracing = new TracingBackend(backend);
+  const inside = scope();
+  try {
+    const input = Tensor.empty(tracing, inputShape, 'trace');
+    const outputs = noGradient(() => forward(input)).map(({ slot, shape }) => ({ slot, shape }));
+    return { calls: tracing.calls, input: input.slot, outputs, computed: inside.detach() };
+  } catch (error) {
+    inside[Symbol.dispose]();
+    throw error;
+  }
+}
+
 /**
  * Traces a network once and makes a plan of it. The plan has its own copy of every constant, folded and packed: the
  * network's parameters may change or be freed once it is made.
@@ -67,19 +96,7 @@ export class Plan {
  * @param inputShape batch included
  */
 export async function compile(backend: Backend, forward: Forward, inputShape: Shape): Promise<Plan> {
-  const tracing = new TracingBackend(backend);
-  const traced = (() => {
-    const inside = scope();
-    try {
-      const input = Tensor.empty(tracing, inputShape, 'compile');
-      const outputs = noGradient(() => forward(input)).map(({ slot, shape }) => ({ slot, shape }));
-      // What was computed of parameters alone is a constant, and needed until it is copied.
-      return { input: input.slot, outputs, computed: inside.detach() };
-    } catch (error) {
-      inside[Symbol.dispose]();
-      throw error;
-    }
-  })();
+  const traced = traceNetwork(backend, forward, inputShape);
   const owned = new Set<Slot>();
   const allocate = (length: number): Slot => {
     const slot = backend.allocate(length);
@@ -94,10 +111,10 @@ export async function compile(backend: Backend, forward: Forward, inputShape: Sh
     const outputSlots = traced.outputs.map(({ slot }) => slot);
     if (new Set([traced.input, ...outputSlots]).size <= outputSlots.length)
       throw new Error('compile: a network gave its input, or one tensor twice, as output');
-    const made = new Set(tracing.calls.map((call) => call.outputs.output));
+    const made = new Set(traced.calls.map((call) => call.outputs.output));
     if (!outputSlots.every((slot) => made.has(slot)))
       throw new Error('compile: a network gave one of its parameters as output');
-    const calls = await fuse(backend, { calls: tracing.calls, input: traced.input, outputs: outputSlots }, allocate);
+    const calls = await fuse(backend, { calls: traced.calls, input: traced.input, outputs: outputSlots }, allocate);
 
     const written = new Set(calls.map((call) => call.outputs.output));
     const read = new Set(calls.flatMap(inputSlots));

@@ -1,3 +1,4 @@
+import { latestFirst } from '../tensor/autograd';
 import type { Tensor } from '../tensor/tensor';
 import type { Module } from './module';
 
@@ -16,23 +17,13 @@ export interface Operation {
 export function operationsOf(network: Module, loss: Tensor): Operation[] {
   const paths = new Map([...network.parameters()].map(([path, tensor]) => [tensor, path]));
   let layer = '';
-  return inOrder(loss).map(({ tensor, inputs }) => {
-    const path = inputs.map((input) => paths.get(input)).find((found) => found !== undefined);
-    if (path) layer = path.slice(0, path.lastIndexOf('.'));
-    return { layer, name: tensor.origin, tensor, isLayer: path !== undefined };
-  });
-}
-
-function inOrder(loss: Tensor): { tensor: Tensor; inputs: readonly Tensor[] }[] {
-  const found = new Map<Tensor, { tensor: Tensor; inputs: readonly Tensor[]; order: number }>();
-  const waiting = [loss];
-  for (let tensor = waiting.pop(); tensor; tensor = waiting.pop()) {
-    if (!tensor.derivation || found.has(tensor)) continue;
-    const { inputs, order } = tensor.derivation;
-    found.set(tensor, { tensor, inputs, order });
-    waiting.push(...inputs);
-  }
-  return [...found.values()].sort((a, b) => a.order - b.order);
+  return latestFirst(loss)
+    .reverse()
+    .map((tensor) => {
+      const path = tensor.derivation?.inputs.map((input) => paths.get(input)).find((found) => found !== undefined);
+      if (path) layer = path.slice(0, path.lastIndexOf('.'));
+      return { layer, name: tensor.origin, tensor, isLayer: path !== undefined };
+    });
 }
 
 /** What the results of a layer's operations take, while they wait for the backward pass. */
@@ -51,7 +42,7 @@ export function memoryByLayer(network: Module, loss: Tensor): LayerMemory[] {
     if (counted.has(tensor.slot)) continue;
     counted.add(tensor.slot);
     const known = layers.get(layer) ?? { layer, bytes: 0, results: [] };
-    known.bytes += tensor.size * (tensor.backend.name === 'reference' ? 8 : 4);
+    known.bytes += tensor.size * tensor.backend.bytesOfNumber;
     known.results.push({ name, shape: tensor.shape });
     layers.set(layer, known);
   }

@@ -37,9 +37,7 @@ export function balancedBatches(
   labels: ArrayLike<number>,
   { people, imagesEach, seed }: { people: number; imagesEach: number; seed: number },
 ): Sampler {
-  const byLabel = new Map<number, number[]>();
-  for (const [index, label] of Array.from(labels).entries()) byLabel.set(label, [...(byLabel.get(label) ?? []), index]);
-  const groups = [...byLabel.values()];
+  const groups = placesByLabel(labels).filter((places) => places.length > 0);
   if (people > groups.length) throw new Error(`a batch of ${people} people cannot be drawn from ${groups.length}`);
   const batchSize = people * imagesEach;
   return {
@@ -55,6 +53,16 @@ export function balancedBatches(
         });
     },
   };
+}
+
+/** For each label, counted from 0, the places where it stands; `count` labels, or as many as there are. */
+export function placesByLabel(labels: ArrayLike<number>, count = 0): number[][] {
+  const places = Array.from({ length: count }, (): number[] => []);
+  for (const [place, label] of Array.from(labels).entries()) {
+    while (places.length <= label) places.push([]);
+    places[label].push(place);
+  }
+  return places;
 }
 
 /** 0 ... n - 1 in random order (Fisher and Yates). */

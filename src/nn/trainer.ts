@@ -146,11 +146,11 @@ export class Trainer {
   readonly settings: TrainingSettings;
   readonly optimizer: Optimizer;
   readonly average: WeightAverage | undefined;
+  /** What the first step's forward pass took, layer by layer; none before it. */
+  memory: readonly LayerMemory[] = [];
   readonly #data: TrainingData;
   readonly #sampler: Sampler;
   readonly #schedule: Schedule;
-  /** What the first step's forward pass took, layer by layer; none before it. */
-  memory: readonly LayerMemory[] = [];
   #upcoming: Batch | undefined;
   #position: TrainingPosition;
 
@@ -230,8 +230,7 @@ export class Trainer {
   async #makeStep(): Promise<{ loss: number; right: number; learningRate: number }> {
     const { network, optimizer, step } = this;
     const learningRate = this.#schedule(step);
-    const { images, labels } = await this.#take(step);
-    const pixels = await images;
+    const { pixels, labels } = await this.#take(step);
     network.train(stream(this.settings.seed, DROPS, step));
 
     const held: Disposable[] = [];
@@ -255,11 +254,11 @@ export class Trainer {
   }
 
   /** The batch of a step; the next one is being made ready meanwhile. */
-  async #take(step: number): Promise<Batch> {
-    const batch = this.#upcoming?.step === step ? this.#upcoming : this.#draw(step);
-    await batch.images;
+  async #take(step: number): Promise<{ pixels: Float32Array; labels: number[] }> {
+    const { images, labels } = this.#upcoming?.step === step ? this.#upcoming : this.#draw(step);
+    const pixels = await images;
     this.#upcoming = step + 1 < this.steps ? this.#draw(step + 1) : undefined;
-    return batch;
+    return { pixels, labels };
   }
 
   #draw(step: number): Batch {

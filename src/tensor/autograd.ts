@@ -51,7 +51,7 @@ export function gradients(loss: Tensor, parameters: readonly Tensor[]): Tensor[]
 }
 
 /** All that was computed from parameters on the way to the loss. Inputs are made before outputs: sorting is enough. */
-function latestFirst(loss: Tensor): Tensor[] {
+export function latestFirst(loss: Tensor): Tensor[] {
   const derived: { tensor: Tensor; order: number }[] = [];
   const seen = new Set([loss]);
   const waiting = [loss];

@@ -8,6 +8,7 @@ import type { KernelCall, Slot } from '../kernels/kernel';
 export class TracingBackend implements Backend {
   readonly name;
   readonly description;
+  readonly bytesOfNumber;
   readonly liveBytes = 0;
   readonly calls: KernelCall[] = [];
   readonly target: Backend;
@@ -15,6 +16,7 @@ export class TracingBackend implements Backend {
   constructor(target: Backend) {
     this.target = target;
     this.name = target.name;
+    this.bytesOfNumber = target.bytesOfNumber;
     this.description = `a trace for ${target.name}`;
   }
 

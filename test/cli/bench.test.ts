@@ -2,25 +2,12 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { median, repeatedTimes } from '../../src/bench/measure';
 import { tasksOf } from '../../src/bench/tasks';
+import type { Measurement } from '../../src/cli/bench';
 import { likeness } from '../helpers/command';
 import { rejection } from '../helpers/numbers';
 
 const test = suite('likeness bench');
 const QUICK = ['--device', 'wasm', '--threads', '1', '--seconds', '0.02'];
-
-interface Measurement {
-  task: string;
-  title: string;
-  device: string;
-  threads: number | null;
-  batch: number;
-  milliseconds: number;
-  gflops: number;
-  imagesPerSecond: number;
-  multiplyAdds: number;
-  fractionOfPeak: number;
-  turns: number;
-}
 
 async function measurementsOf(...args: string[]): Promise<Measurement[]> {
   const { code, stdout, stderr } = await likeness(['bench', ...args, '--json']);

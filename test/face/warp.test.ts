@@ -2,7 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Affine, invert } from '../../src/face/align';
 import type { RawImage } from '../../src/face/image';
-import { toImage, warpPhoto } from '../../src/face/warp';
+import { imageOf } from '../../src/face/pixels';
+import { warpPhoto } from '../../src/face/warp';
 import type { Backend, Numbers } from '../../src/kernels/backend';
 import { openReference } from '../../src/kernels/reference/backend';
 import { random } from '../../src/tensor/random';
@@ -149,8 +150,8 @@ test('every device samples the same', async () => {
   }
 });
 
-test('toImage rounds to bytes and is opaque', () => {
-  const image = toImage([0, 0.4, 0.6, 254.4, 254.6, 300, -5, 7, 8, 1, 2, 3], 2);
+test('imageOf rounds to bytes and is opaque', () => {
+  const image = imageOf([0, 0.4, 0.6, 254.4, 254.6, 300, -5, 7, 8, 1, 2, 3], 2, 2);
   assert.equal([image.width, image.height], [2, 2]);
   assert.equal([...image.data], [0, 0, 1, 255, 254, 255, 255, 255, 0, 7, 8, 255, 1, 2, 3, 255]);
 });

@@ -92,6 +92,7 @@ export function openReference(): Backend {
   return {
     name: 'reference',
     description: 'plain loops in float64, one thread',
+    bytesOfNumber: 8,
     get liveBytes() {
       return liveBytes;
     },

@@ -360,6 +360,10 @@ export class FunctionBuilder {
   }
 }
 
+/** sum + left * right: in one instruction with one rounding where the engine has that, else in two. */
+export const plusProduct = (sum: V128, left: V128, right: V128, fused: boolean): V128 =>
+  fused ? f32x4.relaxedMultiplyAdd(left, right, sum) : f32x4.add(sum, f32x4.mul(left, right));
+
 const text = (value: string): number[] => {
   const bytes = new TextEncoder().encode(value);
   return [...unsigned(bytes.length), ...bytes];

@@ -161,6 +161,8 @@ class WasmBackend implements Backend {
     return this.modules.count;
   }
 
+  readonly bytesOfNumber = 4;
+
   get liveBytes(): number {
     return this.memory.liveBytes + this.packedBytes;
   }

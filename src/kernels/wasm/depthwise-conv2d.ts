@@ -1,6 +1,6 @@
 import type { Activation, KernelCall } from '../kernel';
 import { emitActivation } from './activate';
-import { f32x4, i32, v128 } from './assembler';
+import { f32x4, i32, plusProduct, v128 } from './assembler';
 import type { Job, Planning } from './job';
 import { type WindowKernel, windowJob } from './windows';
 
@@ -27,7 +27,7 @@ const depthwise = (activation: Activation, hasBias: boolean, fused: boolean): Wi
   weight: ([filter], at, shift) => v128.load(i32.add(filter, at), shift),
   visit(result, value, weight) {
     if (!weight) return result;
-    return fused ? f32x4.relaxedMultiplyAdd(value, weight, result) : f32x4.add(result, f32x4.mul(value, weight));
+    return plusProduct(result, value, weight, fused);
   },
   finish: (f, result) => emitActivation(f, result, activation),
 });

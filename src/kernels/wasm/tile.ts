@@ -5,7 +5,16 @@
  */
 import type { Activation } from '../kernel';
 import { emitActivation } from './activate';
-import { type Expression, type FunctionBuilder, f32x4, i32, type Local, type V128, v128 } from './assembler';
+import {
+  type Expression,
+  type FunctionBuilder,
+  f32x4,
+  i32,
+  type Local,
+  plusProduct,
+  type V128,
+  v128,
+} from './assembler';
 import type { RowSource } from './gemm';
 import type { Machine } from './machine';
 
@@ -48,6 +57,20 @@ export interface TileShape extends Tile {
   activation: Activation;
 }
 
+/** One k of a tile: each row's number, splatted, times each vector of B, added to their sum. */
+export const emitOuterProduct = (
+  f: FunctionBuilder,
+  sums: readonly (readonly Local<'v128'>[])[],
+  fused: boolean,
+  load: { left(row: number): V128; right(vector: number): V128 },
+): void => {
+  const rightVectors = sums[0].map((_, v) => f.let(load.right(v)));
+  for (const [r, row] of sums.entries()) {
+    const splat = f.let(load.left(r));
+    for (const [v, sum] of row.entries()) f.set(sum, plusProduct(sum, splat, rightVectors[v], fused));
+  }
+};
+
 export const emitTile = (f: FunctionBuilder, shape: TileShape): void => {
   const { rows: rowCount, columns, inner, rightStride: rightNumbers, source, fused, activation } = shape;
   const parameter = (): Local<'i32'> => f.parameter('i32');
@@ -63,17 +86,10 @@ export const emitTile = (f: FunctionBuilder, shape: TileShape): void => {
   const multiplyAdd = (steps: number, barrier: (k: number) => void): void => {
     for (let k = 0; k < steps; k++) {
       if (k > 0) barrier(k);
-      const rightVectors = vectors.map((v) => f.let(v128.load(right, k * rightStride + v * 16)));
-      for (const r of rows) {
-        const splat = f.let(v128.loadSplat(pointers[r], k * 4));
-        for (const v of vectors)
-          f.set(
-            sums[r][v],
-            fused
-              ? f32x4.relaxedMultiplyAdd(splat, rightVectors[v], sums[r][v])
-              : f32x4.add(sums[r][v], f32x4.mul(splat, rightVectors[v])),
-          );
-      }
+      emitOuterProduct(f, sums, fused, {
+        left: (r) => v128.loadSplat(pointers[r], k * 4),
+        right: (v) => v128.load(right, k * rightStride + v * 16),
+      });
     }
   };
   /**

@@ -22,7 +22,7 @@ import {
 import { elementwiseJob } from './elementwise';
 import { makeTable, type RowSource, spillPlace, zeroSegment } from './gemm';
 import { type Code, type Job, type Planning, pieceFunction } from './job';
-import { chooseTile, type Tile, UNROLL } from './tile';
+import { chooseTile, emitOuterProduct, type Tile, UNROLL } from './tile';
 
 export interface TransposedProduct {
   /** Rows of A and B. */
@@ -297,19 +297,11 @@ const emitTile = (f: FunctionBuilder, columns: number, tile: Tile, width: number
   const vectors = [...Array(Math.ceil(width / 4)).keys()];
   const sums = rows.map(() => vectors.map(() => f.let<'v128'>(f32x4.const(0))));
 
-  const multiplyAdd = (k: number): void => {
-    const rightVectors = vectors.map((v) => f.let(v128.load(right, k * tile.columns * 4 + v * 16)));
-    for (const r of rows) {
-      const splat = f.let(v128.loadSplat(left, (k * tile.rows + r) * 4));
-      for (const v of vectors)
-        f.set(
-          sums[r][v],
-          fused
-            ? f32x4.relaxedMultiplyAdd(splat, rightVectors[v], sums[r][v])
-            : f32x4.add(sums[r][v], f32x4.mul(splat, rightVectors[v])),
-        );
-    }
-  };
+  const multiplyAdd = (k: number): void =>
+    emitOuterProduct(f, sums, fused, {
+      left: (r) => v128.loadSplat(left, (k * tile.rows + r) * 4),
+      right: (v) => v128.load(right, k * tile.columns * 4 + v * 16),
+    });
   const advance = (steps: number): void => {
     f.advance(left, steps * tile.rows * 4);
     f.advance(right, steps * tile.columns * 4);
@@ -320,7 +312,7 @@ const emitTile = (f: FunctionBuilder, columns: number, tile: Tile, width: number
       f.doWhile(
         () => {
           for (let k = 0; k < UNROLL; k++) {
-            // A branch that is never taken ends the basic block: see segment() in gemm.ts.
+            // A branch that is never taken ends the basic block: see segment() in tile.ts.
             if (k > 0) leaveWhen(i32.eq(right, k));
             multiplyAdd(k);
           }

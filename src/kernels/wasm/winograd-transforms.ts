@@ -7,7 +7,7 @@
  * m, the larger the factors and the error: against float64, of the largest result, 32 to 512 channels, the plain sum
  * in float32 has 0.6e-6 to 1.7e-6, m = 4 0.7e-6 to 4e-6, m = 6 about 1e-5.
  */
-import { type FunctionBuilder, f32x4, type Local, type V128, v128 } from './assembler';
+import { type FunctionBuilder, f32x4, type Local, plusProduct, type V128, v128 } from './assembler';
 import type { Planning } from './job';
 
 export type Column = readonly Local<'v128'>[];
@@ -42,12 +42,7 @@ export const arithmeticOf = (
     return local;
   };
   return {
-    multiplyAdd: (value, factor, sum) =>
-      f.let(
-        fused
-          ? f32x4.relaxedMultiplyAdd(value, factorOf(factor), sum)
-          : f32x4.add(f32x4.mul(value, factorOf(factor)), sum),
-      ),
+    multiplyAdd: (value, factor, sum) => f.let(plusProduct(sum, value, factorOf(factor), fused)),
     multiply: (value, factor) => f.let(f32x4.mul(value, factorOf(factor))),
     add: (left, right) => f.let(f32x4.add(left, right)),
     subtract: (left, right) => f.let(f32x4.sub(left, right)),

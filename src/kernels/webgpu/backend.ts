@@ -54,6 +54,7 @@ export async function openWebgpu({
     description,
     isSoftware,
     device,
+    bytesOfNumber: 4,
     get liveBytes() {
       return buffers.liveBytes;
     },

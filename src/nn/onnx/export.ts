@@ -1,10 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import type { Backend } from '../../kernels/backend';
-import { scope } from '../../tensor/scope';
 import { formatShape, type Shape } from '../../tensor/shape';
-import { Tensor } from '../../tensor/tensor';
-import { TracingBackend } from '../../tensor/trace';
-import type { Forward } from '../compile';
+import type { Tensor } from '../../tensor/tensor';
+import { type Forward, traceNetwork } from '../compile';
 import { GraphWriter } from './graph';
 import { addNodes } from './nodes';
 import { DATA_TYPE, ModelProto, type OnnxModel } from './proto';
@@ -39,30 +37,19 @@ export interface OnnxOptions {
  */
 export async function exportOnnx(backend: Backend, forward: Forward, options: OnnxOptions): Promise<OnnxModel> {
   const { inputShape, outputs: names } = options;
-  const tracing = new TracingBackend(backend);
-  const traced = (() => {
-    // What is computed from parameters alone is on the backend, until it has been read.
-    const opened = scope();
-    try {
-      const input = Tensor.empty(tracing, [TRACED_BATCH, ...inputShape], 'onnx');
-      const outputs = forward(input).map(({ slot, shape }) => ({ slot, shape: shape.slice(1), batch: shape[0] }));
-      return { input: input.slot, outputs, tensors: opened.detach() };
-    } catch (error) {
-      opened[Symbol.dispose]();
-      throw error;
-    }
-  })();
+  const traced = traceNetwork(backend, forward, [TRACED_BATCH, ...inputShape]);
+  const outputs = traced.outputs.map(({ slot, shape: [batch, ...shape] }) => ({ slot, batch, shape }));
   try {
-    if (names.length !== traced.outputs.length)
-      throw new Error(`onnx: ${names.length} names for the ${traced.outputs.length} outputs of the network`);
-    if (new Set(traced.outputs.map(({ slot }) => slot)).size < names.length)
+    if (names.length !== outputs.length)
+      throw new Error(`onnx: ${names.length} names for the ${outputs.length} outputs of the network`);
+    if (new Set(outputs.map(({ slot }) => slot)).size < names.length)
       throw new Error('onnx: a network gave one tensor twice as output');
     const parameterNames = new Map(Array.from(options.parameters?.() ?? [], ([name, { slot }]) => [slot, name]));
 
     const graph = new GraphWriter(backend, TRACED_BATCH, (slot) => parameterNames.get(slot));
     graph.define(traced.input, { name: 'input', shape: inputShape });
-    for (const call of tracing.calls) graph.define(call.outputs.output, addNodes(graph, call));
-    for (const [k, { slot, shape, batch }] of traced.outputs.entries()) {
+    for (const call of traced.calls) graph.define(call.outputs.output, addNodes(graph, call));
+    for (const [k, { slot, shape, batch }] of outputs.entries()) {
       if (slot === traced.input || graph.isConstant(slot) || batch !== TRACED_BATCH)
         throw new Error(`onnx: output ${names[k]} ${formatShape(shape)} is not computed image by image from the input`);
       graph.name(slot, shape, names[k]);
@@ -76,12 +63,12 @@ export async function exportOnnx(backend: Backend, forward: Forward, options: On
         node: graph.nodes,
         initializer: await graph.initializers(),
         input: [valueInfo('input', inputShape)],
-        output: traced.outputs.map(({ shape }, k) => valueInfo(names[k], shape)),
+        output: outputs.map(({ shape }, k) => valueInfo(names[k], shape)),
       },
       metadataProps: Object.entries(options.metadata ?? {}).map(([key, value]) => ({ key, value })),
     });
   } finally {
-    traced.tensors.dispose();
+    traced.computed.dispose();
   }
 }
 
