@@ -7,7 +7,7 @@
 // So that all of the card has work, k is cut into parts of `share` positions. Each part stores a whole sum of its own,
 // output[part][m][o], and sum-rows adds them up. Both have a fixed order: the same numbers every time.
 //
-// This is what gemm.wgsl computes. With VECTOR, the channels of input and output are multiples of four.
+// This is what gemm.wgsl computes.
 
 struct Sizes {
   rows: u32,
@@ -28,12 +28,13 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> output_gradient: array<f32>;
-// The same two buffers once more, for VECTOR.
-@group(0) @binding(3) var<storage, read> input_vectors: array<vec4f>;
-@group(0) @binding(4) var<storage, read> gradient_vectors: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Lanes>;
+@group(0) @binding(2) var<storage, read> output_gradient: array<Lanes>;
+@group(0) @binding(3) var<storage, read_write> output: array<Lanes>;
+
+// The input lies in memory with c, hence m, running fastest.
+const LEFT_TURNED = false;
+const RIGHT_TURNED = false;
 
 fn terms_of(part: u32) -> Terms {
   return Terms(part * sizes.share, min((part + 1u) * sizes.share, sizes.inner));
@@ -43,144 +44,129 @@ fn terms_of(part: u32) -> Terms {
 struct Tap {
   y: i32,
   x: i32,
-  channel: i32,
+  channel: i32, // counted in LANES
 }
 
-// Where the window of a position begins.
-struct Origin {
-  y: i32,
-  x: i32,
-  image: i32, // n * height
+// A position of dy.
+struct Position {
+  n: u32,
+  i: u32,
+  j: u32,
 }
 
-var<workgroup> taps: array<Tap, TILE_ROWS>;
-var<workgroup> origins: array<Origin, TILE_INNER>;
+// A thread loads the same four rows from LEFT_LOADS k, and from RIGHT_LOADS k the same four columns.
+var<private> taps: array<Tap, 4>; // where VECTOR, the first stands for all
+var<private> positions: array<Position, 4>;
+var<private> left_k: u32;
+var<private> right_k: u32;
+var<private> right_column: u32;
 
 fn tap_of(row: u32) -> Tap {
   if (row >= sizes.rows) {
     return Tap(OUTSIDE, OUTSIDE, 0);
   }
-  let tap = row / sizes.in_channels;
+  let position = row / sizes.in_channels;
   return Tap(
-    i32(tap / sizes.filter_width) - sizes.top,
-    i32(tap % sizes.filter_width) - sizes.left,
-    i32(row % sizes.in_channels),
+    i32(position / sizes.filter_width) - sizes.top,
+    i32(position % sizes.filter_width) - sizes.left,
+    i32(row % sizes.in_channels / LANES),
   );
 }
 
-fn origin_of(k: u32) -> Origin {
-  if (k >= sizes.inner) {
-    return Origin(OUTSIDE, OUTSIDE, 0);
-  }
+fn position_of(k: u32) -> Position {
   let line = k / sizes.out_width;
-  return Origin(
-    i32(line % sizes.out_height * sizes.stride_y),
-    i32(k % sizes.out_width * sizes.stride_x),
-    i32(line / sizes.out_height) * sizes.height,
-  );
+  return Position(line / sizes.out_height, line % sizes.out_height, k % sizes.out_width);
 }
 
-fn begin(local: u32, part: u32, first_row: u32) {
-  for (var row = local; row < TILE_ROWS; row += THREADS) {
-    taps[row] = tap_of(first_row + row);
+fn begin(local: u32, part: u32, first_row: u32, first_column: u32, first_k: u32) {
+  let across = TILE_ROWS / 4u;
+  let row = first_row + local % across * 4u;
+  for (var lane = 0u; lane < 4u; lane++) {
+    taps[lane] = tap_of(row + lane);
+  }
+  left_k = first_k + local / across;
+  for (var slot = 0u; slot < LEFT_LOADS; slot++) {
+    positions[slot] = position_of(left_k + slot * (THREADS / across));
+  }
+  right_k = first_k + local / (TILE_COLUMNS / 4u);
+  right_column = first_column + local % (TILE_COLUMNS / 4u) * 4u;
+}
+
+// TILE_INNER positions further, without a division.
+fn moved_on(start: Position) -> Position {
+  var position = start;
+  position.j += TILE_INNER;
+  while (position.j >= sizes.out_width) {
+    position.j -= sizes.out_width;
+    position.i += 1u;
+    if (position.i == sizes.out_height) {
+      position.i = 0u;
+      position.n += 1u;
+    }
+  }
+  return position;
+}
+
+fn advance() {
+  left_k += TILE_INNER;
+  right_k += TILE_INNER;
+  for (var slot = 0u; slot < LEFT_LOADS; slot++) {
+    positions[slot] = moved_on(positions[slot]);
   }
 }
 
-fn prepare(local: u32, first_k: u32) {
-  for (var k = local; k < TILE_INNER; k += THREADS) {
-    origins[k] = origin_of(first_k + k);
-  }
+// The numbers of the input that a weight meets at a position, zero outside the image. Without branches, which
+// SwiftShader compiles for minutes where there are so many.
+fn input_at(position: Position, tap: Tap, k: u32) -> real4 {
+  let y = i32(position.i * sizes.stride_y) + tap.y;
+  let x = i32(position.j * sizes.stride_x) + tap.x;
+  let pixel = (i32(position.n) * sizes.height + y) * sizes.width + x;
+  let is_inside = (k < sizes.inner) & (u32(y) < u32(sizes.height)) & (u32(x) < u32(sizes.width));
+  let index = select(0, pixel * i32(sizes.in_channels / LANES) + tap.channel, is_inside);
+  return select(real4(), real4(input[index]), is_inside);
 }
 
-// The index of a number of the input, or -1 outside the image. Without branches, which SwiftShader compiles
-// for minutes where there are so many.
-fn input_index(origin: Origin, tap: Tap) -> i32 {
-  let y = origin.y + tap.y;
-  let x = origin.x + tap.x;
-  let index = ((origin.image + y) * sizes.width + x) * i32(sizes.in_channels) + tap.channel;
-  return select(-1, index, (y >= 0) & (y < sizes.height) & (x >= 0) & (x < sizes.width));
-}
-
-fn input_number(origin: Origin, tap: Tap) -> f32 {
-  let index = input_index(origin, tap);
-  return select(0.0, input[max(index, 0)], index >= 0);
-}
-
-// Four rows of one k, both counted inside the tile.
-fn inputs_at(row: u32, k: u32) -> vec4f {
-  let index = input_index(origins[k], taps[row]);
-  return select(vec4f(0.0), input_vectors[max(index, 0) / 4], index >= 0);
-}
-
-// The input lies in memory with c, hence m, running fastest, so neighbouring threads have neighbouring rows. Vectors are
-// read in blocks of four rows by four k, which are turned over on their way into the tile.
-fn load_left(local: u32, first_k: u32) {
-  let across = TILE_INNER / 4u;
+fn left_at(slot: u32) -> real4 {
+  let k = left_k + slot * (THREADS / (TILE_ROWS / 4u));
+  let position = positions[slot];
   if (VECTOR) {
-    let down = TILE_ROWS / 4u;
-    for (var at = local; at < down * across; at += THREADS) {
-      let row = at % down * 4u;
-      let k = at / down * 4u;
-      let block = transpose(mat4x4f(
-        inputs_at(row, k),
-        inputs_at(row, k + 1u),
-        inputs_at(row, k + 2u),
-        inputs_at(row, k + 3u),
-      ));
-      let to = row * across + at / down;
-      left_tile[to] = block[0];
-      left_tile[to + across] = block[1];
-      left_tile[to + 2u * across] = block[2];
-      left_tile[to + 3u * across] = block[3];
-    }
-  } else {
-    for (var at = local; at < TILE_ROWS * across; at += THREADS) {
-      let row = at % TILE_ROWS;
-      let k = at / TILE_ROWS * 4u;
-      let tap = taps[row];
-      left_tile[row * across + at / TILE_ROWS] = vec4f(
-        input_number(origins[k], tap),
-        input_number(origins[k + 1u], tap),
-        input_number(origins[k + 2u], tap),
-        input_number(origins[k + 3u], tap),
-      );
-    }
+    return input_at(position, taps[0], k);
   }
+  var numbers: real4;
+  for (var lane = 0u; lane < 4u; lane++) {
+    numbers[lane] = input_at(position, taps[lane], k).x;
+  }
+  return numbers;
 }
 
-fn gradient_number(k: u32, column: u32) -> f32 {
-  if (column >= sizes.columns) {
-    return 0.0;
-  }
-  return output_gradient[k * sizes.columns + column];
+fn gradient_at(k: u32, column: u32) -> real4 {
+  let is_inside = (k < sizes.inner) & (column < sizes.columns);
+  let index = select(0u, (k * sizes.columns + column) / LANES, is_inside);
+  return select(real4(), real4(output_gradient[index]), is_inside);
 }
 
-fn load_right(local: u32, first_k: u32, first_column: u32) {
-  let across = TILE_COLUMNS / 4u;
-  for (var at = local; at < TILE_INNER * across; at += THREADS) {
-    let k = first_k + at / across;
-    let column = first_column + at % across * 4u;
-    if (k >= sizes.inner || column >= sizes.columns) {
-      right_tile[at] = vec4f(0.0);
-    } else if (VECTOR) {
-      right_tile[at] = gradient_vectors[(k * sizes.columns + column) / 4u];
-    } else {
-      right_tile[at] = vec4f(
-        gradient_number(k, column),
-        gradient_number(k, column + 1u),
-        gradient_number(k, column + 2u),
-        gradient_number(k, column + 3u),
-      );
-    }
+fn right_at(slot: u32) -> real4 {
+  let k = right_k + slot * (THREADS / (TILE_COLUMNS / 4u));
+  if (VECTOR) {
+    return gradient_at(k, right_column);
   }
+  var numbers: real4;
+  for (var lane = 0u; lane < 4u; lane++) {
+    numbers[lane] = gradient_at(k, right_column + lane).x;
+  }
+  return numbers;
 }
 
 fn store(part: u32, row: u32, column: u32, sums: vec4f) {
-  if (row >= sizes.rows) {
+  if (row >= sizes.rows || column >= sizes.columns) {
     return;
   }
-  let start = (part * sizes.rows + row) * sizes.columns + column;
+  let index = (part * sizes.rows + row) * sizes.columns + column;
+  if (VECTOR) {
+    output[index / LANES] = lanes_of(real4(sums));
+    return;
+  }
   for (var c = 0u; c < 4u && column + c < sizes.columns; c++) {
-    output[start + c] = sums[c];
+    output[index + c] = lanes_of(real4(real(sums[c])));
   }
 }

@@ -7,7 +7,7 @@
 //   inner   k = (u * phase.taps + v) * out_channels + o        the tap (phase.p + u*stride_y, phase.q + v*stride_x)
 // so no product is computed that is known to be zero. A phase without taps stores zeros.
 //
-// This is what gemm.wgsl computes. With VECTOR, the channels of the output are a multiple of four.
+// This is what gemm.wgsl computes.
 
 struct Sizes {
   rows: u32, // of the largest phase
@@ -25,15 +25,18 @@ struct Sizes {
   stride_x: u32,
   top: u32,
   left: u32,
+  has_addend: u32,
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> output_gradient: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
-// The same two buffers once more, for VECTOR.
-@group(0) @binding(3) var<storage, read> gradient_vectors: array<vec4f>;
-@group(0) @binding(4) var<storage, read> weight_vectors: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> output_gradient: array<Lanes>;
+@group(0) @binding(2) var<storage, read> weights: array<Lanes>;
+@group(0) @binding(3) var<storage, read> addend: array<Lanes>; // another gradient of the same input
+@group(0) @binding(4) var<storage, read_write> output: array<Lanes>;
+
+// Both lie in memory with o, hence k, running fastest.
+const LEFT_TURNED = true;
+const RIGHT_TURNED = true;
 
 struct Phase {
   p: u32,
@@ -63,15 +66,25 @@ fn terms_of(part: u32) -> Terms {
   return Terms(0u, phase_of(part).inner);
 }
 
-// The position of dy that the first tap meets, for each row of the tile.
+// The position of dy that the first tap meets, and the index of its first channel, counted in LANES.
 struct Origin {
-  y: i32,
-  x: i32,
-  image: i32, // n * out_height
+  i: i32,
+  j: i32,
+  index: i32,
+}
+
+struct Tap {
+  u: i32,
+  v: i32,
+  channel: i32,
 }
 
 var<private> phase: Phase;
-var<workgroup> origins: array<Origin, TILE_ROWS>;
+// A thread loads the same four k of four rows and of four columns.
+var<private> origins: array<Origin, 4>;
+var<private> tap: Tap;
+var<private> tap_k: u32;
+var<private> right_column: u32;
 
 fn origin_of(row: u32) -> Origin {
   if (row >= sizes.batch * phase.height * phase.width) {
@@ -79,140 +92,112 @@ fn origin_of(row: u32) -> Origin {
   }
   let line = row / phase.width;
   // Divisible by the stride, even where p is larger than y + top.
-  let y = i32(phase.first_y + line % phase.height * sizes.stride_y + sizes.top) - i32(phase.p);
-  let x = i32(phase.first_x + row % phase.width * sizes.stride_x + sizes.left) - i32(phase.q);
-  return Origin(y / i32(sizes.stride_y), x / i32(sizes.stride_x), i32(line / phase.height) * sizes.out_height);
-}
-
-fn begin(local: u32, part: u32, first_row: u32) {
-  phase = phase_of(part);
-  for (var row = local; row < TILE_ROWS; row += THREADS) {
-    origins[row] = origin_of(first_row + row);
-  }
-}
-
-// Nothing: each thread finds the taps of its own k.
-fn prepare(local: u32, first_k: u32) {}
-
-struct Tap {
-  u: i32,
-  v: i32,
-  channel: u32,
+  let i = (i32(phase.first_y + line % phase.height * sizes.stride_y + sizes.top) - i32(phase.p)) / i32(sizes.stride_y);
+  let j = (i32(phase.first_x + row % phase.width * sizes.stride_x + sizes.left) - i32(phase.q)) / i32(sizes.stride_x);
+  let pixel = (i32(line / phase.height) * sizes.out_height + i) * sizes.out_width + j;
+  return Origin(i, j, pixel * i32(sizes.out_channels / LANES));
 }
 
 fn tap_of(k: u32) -> Tap {
   if (k >= phase.inner) {
-    return Tap(-OUTSIDE, -OUTSIDE, 0u);
+    return Tap(-OUTSIDE, -OUTSIDE, 0);
   }
-  let tap = k / sizes.out_channels;
-  return Tap(i32(tap / phase.taps), i32(tap % phase.taps), k % sizes.out_channels);
+  let position = k / sizes.out_channels;
+  return Tap(i32(position / phase.taps), i32(position % phase.taps), i32(k % sizes.out_channels / LANES));
 }
 
-// The index of a number of dy, or -1 outside.
-fn gradient_index(origin: Origin, tap: Tap) -> i32 {
-  let i = origin.y - tap.u;
-  let j = origin.x - tap.v;
-  if (i < 0 || i >= sizes.out_height || j < 0 || j >= sizes.out_width) {
-    return -1;
-  }
-  return ((origin.image + i) * sizes.out_width + j) * i32(sizes.out_channels) + i32(tap.channel);
-}
-
-fn gradient_number(origin: Origin, tap: Tap) -> f32 {
-  let index = gradient_index(origin, tap);
-  if (index < 0) {
-    return 0.0;
-  }
-  return output_gradient[index];
-}
-
-fn load_left(local: u32, first_k: u32) {
+fn begin(local: u32, part: u32, first_row: u32, first_column: u32, first_k: u32) {
+  phase = phase_of(part);
   let across = TILE_INNER / 4u;
-  // THREADS is a multiple of `across`, so a thread loads the same four k of several rows and finds their taps once.
-  let k = first_k + local % across * 4u;
+  for (var slot = 0u; slot < 4u; slot++) {
+    origins[slot] = origin_of(first_row + local / across * 4u + slot);
+  }
+  tap_k = first_k + local % across * 4u;
+  tap = tap_of(tap_k);
+  right_column = first_column + local / across * 4u;
+}
+
+// From tap to tap without a division.
+fn advance() {
+  tap_k += TILE_INNER;
   if (VECTOR) {
-    let tap = tap_of(k);
-    for (var at = local; at < TILE_ROWS * across; at += THREADS) {
-      let index = gradient_index(origins[at / across], tap);
-      if (index < 0) {
-        left_tile[at] = vec4f(0.0);
-      } else {
-        left_tile[at] = gradient_vectors[index / 4];
+    let channels = i32(sizes.out_channels / LANES);
+    tap.channel += i32(TILE_INNER / LANES);
+    while (tap.channel >= channels) {
+      tap.channel -= channels;
+      tap.v += 1;
+      if (tap.v == i32(phase.taps)) {
+        tap.v = 0;
+        tap.u += 1;
       }
     }
-  } else {
-    let tap0 = tap_of(k);
-    let tap1 = tap_of(k + 1u);
-    let tap2 = tap_of(k + 2u);
-    let tap3 = tap_of(k + 3u);
-    for (var at = local; at < TILE_ROWS * across; at += THREADS) {
-      let origin = origins[at / across];
-      left_tile[at] = vec4f(
-        gradient_number(origin, tap0),
-        gradient_number(origin, tap1),
-        gradient_number(origin, tap2),
-        gradient_number(origin, tap3),
-      );
-    }
   }
 }
 
-// The index of filter[p,q,column,o].
-fn weight_index(tap: Tap, column: u32) -> u32 {
-  let p = phase.p + u32(tap.u) * sizes.stride_y;
-  let q = phase.q + u32(tap.v) * sizes.stride_x;
-  return ((p * sizes.filter_width + q) * sizes.columns + column) * sizes.out_channels + tap.channel;
+// The numbers of dy that a tap of a pixel meets, zero outside.
+fn gradient_at(origin: Origin, at: Tap, k: u32) -> real4 {
+  let i = origin.i - at.u;
+  let j = origin.j - at.v;
+  let index = origin.index - (at.u * sizes.out_width + at.v) * i32(sizes.out_channels / LANES) + at.channel;
+  let is_inside = (k < phase.inner) & (u32(i) < u32(sizes.out_height)) & (u32(j) < u32(sizes.out_width));
+  return select(real4(), real4(output_gradient[select(0, index, is_inside)]), is_inside);
 }
 
-fn weight(k: u32, column: u32) -> f32 {
-  if (k >= phase.inner) {
-    return 0.0;
+fn left_at(slot: u32) -> real4 {
+  let origin = origins[slot];
+  if (VECTOR) {
+    return gradient_at(origin, tap, tap_k);
   }
-  return weights[weight_index(tap_of(k), column)];
+  var numbers: real4;
+  for (var lane = 0u; lane < 4u; lane++) {
+    numbers[lane] = gradient_at(origin, tap_of(tap_k + lane), tap_k + lane).x;
+  }
+  return numbers;
+}
+
+// filter[p,q,column,o] at a tap.
+fn weight_at(at: Tap, k: u32, column: u32) -> real4 {
+  let is_inside = (k < phase.inner) & (column < sizes.columns);
+  let p = phase.p + u32(at.u) * sizes.stride_y;
+  let q = phase.q + u32(at.v) * sizes.stride_x;
+  let index = ((p * sizes.filter_width + q) * sizes.columns + column) * (sizes.out_channels / LANES) + u32(at.channel);
+  return select(real4(), real4(weights[select(0u, index, is_inside)]), is_inside);
 }
 
 // Four k of one column.
-fn weights_at(k: u32, column: u32) -> vec4f {
-  if (k >= phase.inner || column >= sizes.columns) {
-    return vec4f(0.0);
-  }
+fn right_at(slot: u32) -> real4 {
+  let column = right_column + slot;
   if (VECTOR) {
-    return weight_vectors[weight_index(tap_of(k), column) / 4u];
+    return weight_at(tap, tap_k, column);
   }
-  return vec4f(weight(k, column), weight(k + 1u, column), weight(k + 2u, column), weight(k + 3u, column));
-}
-
-// The filter lies in memory with o, hence k, running fastest: it is read in blocks of four k by four columns, which
-// are turned over on their way into the tile. Neighbouring threads have neighbouring k.
-fn load_right(local: u32, first_k: u32, first_column: u32) {
-  let across = TILE_COLUMNS / 4u;
-  let down = TILE_INNER / 4u;
-  for (var at = local; at < down * across; at += THREADS) {
-    let k = first_k + at % down * 4u;
-    let column = first_column + at / down * 4u;
-    let block = transpose(mat4x4f(
-      weights_at(k, column),
-      weights_at(k, column + 1u),
-      weights_at(k, column + 2u),
-      weights_at(k, column + 3u),
-    ));
-    let to = at % down * 4u * across + at / down;
-    right_tile[to] = block[0];
-    right_tile[to + across] = block[1];
-    right_tile[to + 2u * across] = block[2];
-    right_tile[to + 3u * across] = block[3];
+  var numbers: real4;
+  for (var lane = 0u; lane < 4u; lane++) {
+    numbers[lane] = weight_at(tap_of(tap_k + lane), tap_k + lane, column).x;
   }
+  return numbers;
 }
 
 fn store(part: u32, row: u32, column: u32, sums: vec4f) {
-  if (row >= sizes.batch * phase.height * phase.width) {
+  if (row >= sizes.batch * phase.height * phase.width || column >= sizes.columns) {
     return;
   }
   let line = row / phase.width;
   let y = phase.first_y + line % phase.height * sizes.stride_y;
   let x = phase.first_x + row % phase.width * sizes.stride_x;
-  let pixel = (line / phase.height * sizes.height + y) * sizes.width + x;
+  let index = ((line / phase.height * sizes.height + y) * sizes.width + x) * sizes.columns + column;
+  if (VECTOR) {
+    var z = sums;
+    if (sizes.has_addend != 0) {
+      z += vec4f(real4(addend[index / LANES]));
+    }
+    output[index / LANES] = lanes_of(real4(z));
+    return;
+  }
   for (var c = 0u; c < 4u && column + c < sizes.columns; c++) {
-    output[pixel * sizes.columns + column + c] = sums[c];
+    var z = sums[c];
+    if (sizes.has_addend != 0) {
+      z += f32(first_lane(addend[index + c]));
+    }
+    output[index + c] = lanes_of(real4(real(z)));
   }
 }

@@ -6,8 +6,7 @@
 //   column  o                                                         an output channel
 //   inner   k = (p * filter_width + q) * in_channels + c              a term of the sum: the filter [fh,fw,c,o]
 //                                                                     lies in memory as the matrix [inner, columns]
-//
-// which gemm.wgsl computes. With VECTOR, the channels of input and output are multiples of four.
+// which gemm.wgsl computes. Input, filter, residual and output are bound as vectors or as numbers: LANES channels each.
 
 struct Sizes {
   rows: u32,
@@ -31,23 +30,43 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Lanes>;
+@group(0) @binding(2) var<storage, read> weights: array<Lanes>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read> residual: array<f32>;
-// The same two buffers once more, for VECTOR.
-@group(0) @binding(5) var<storage, read> input_vectors: array<vec4f>;
-@group(0) @binding(6) var<storage, read> weight_vectors: array<vec4f>;
-@group(0) @binding(7) var<storage, read_write> output: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<Lanes>;
+@group(0) @binding(5) var<storage, read_write> output: array<Lanes>;
 
-// Where the window of each row of the tile begins.
+// The input lies in memory with c, hence k, running fastest.
+const LEFT_TURNED = true;
+const RIGHT_TURNED = false;
+
+// A product of matrices is a convolution of one pixel with one pixel, without padding: a row's window is never outside.
+override POINTWISE = false;
+
+// Where the window of an output position begins, and the index of the first channel there, counted in LANES.
 struct Origin {
   y: i32,
   x: i32,
-  image: i32, // n * height
+  index: i32,
 }
 
-var<workgroup> origins: array<Origin, TILE_ROWS>;
+// What a term k adds to the origin of a window.
+struct Tap {
+  y: i32,
+  x: i32,
+  channel: i32,
+}
+
+// A thread loads four k of four rows, and from RIGHT_LOADS k the same four columns.
+var<private> origins: array<Origin, 4>;
+var<private> tap: Tap;
+var<private> left_k: u32;
+var<private> right_k: u32;
+var<private> right_column: u32;
+
+fn terms_of(part: u32) -> Terms {
+  return Terms(0u, sizes.inner);
+}
 
 fn origin_of(row: u32) -> Origin {
   if (row >= sizes.rows) {
@@ -56,127 +75,145 @@ fn origin_of(row: u32) -> Origin {
   let line = row / sizes.out_width;
   let y = i32(line % sizes.out_height * sizes.stride_y) - sizes.top;
   let x = i32(row % sizes.out_width * sizes.stride_x) - sizes.left;
-  return Origin(y, x, i32(line / sizes.out_height) * sizes.height);
-}
-
-fn terms_of(part: u32) -> Terms {
-  return Terms(0u, sizes.inner);
-}
-
-fn begin(local: u32, part: u32, first_row: u32) {
-  for (var row = local; row < TILE_ROWS; row += THREADS) {
-    origins[row] = origin_of(first_row + row);
-  }
-}
-
-// Nothing: each thread finds the taps of its own k.
-fn prepare(local: u32, first_k: u32) {}
-
-// What a term k adds to the origin of a window.
-struct Tap {
-  y: i32,
-  x: i32,
-  channel: u32,
+  let pixel = (i32(line / sizes.out_height) * sizes.height + y) * sizes.width + x;
+  return Origin(y, x, pixel * i32(sizes.in_channels / LANES));
 }
 
 fn tap_of(k: u32) -> Tap {
   if (k >= sizes.inner) {
-    return Tap(OUTSIDE, OUTSIDE, 0u);
+    return Tap(OUTSIDE, OUTSIDE, 0);
   }
   let position = k / sizes.in_channels;
-  return Tap(i32(position / sizes.filter_width), i32(position % sizes.filter_width), k % sizes.in_channels);
+  return Tap(
+    i32(position / sizes.filter_width),
+    i32(position % sizes.filter_width),
+    i32(k % sizes.in_channels / LANES),
+  );
 }
 
-// The index of a number of the input, or -1 outside the image, where everything is zero.
-fn input_index(origin: Origin, tap: Tap) -> i32 {
-  let y = origin.y + tap.y;
-  let x = origin.x + tap.x;
-  if (y < 0 || y >= sizes.height || x < 0 || x >= sizes.width) {
-    return -1;
+// Where single numbers are loaded, each has a tap of its own, found once: 3x3 and 7x7 filters over three colours fit.
+const MOST_TAPS = select(160u, 1u, VECTOR);
+var<workgroup> known_taps: array<Tap, MOST_TAPS>;
+
+fn known_tap(k: u32) -> Tap {
+  if (sizes.inner > MOST_TAPS || k >= sizes.inner) {
+    return tap_of(k);
   }
-  return ((origin.image + y) * sizes.width + x) * i32(sizes.in_channels) + i32(tap.channel);
+  return known_taps[k];
 }
 
-fn input_number(origin: Origin, tap: Tap) -> f32 {
-  let index = input_index(origin, tap);
-  if (index < 0) {
-    return 0.0;
-  }
-  return input[index];
-}
-
-fn load_left(local: u32, first_k: u32) {
+fn begin(local: u32, part: u32, first_row: u32, first_column: u32, first_k: u32) {
   let across = TILE_INNER / 4u;
-  // THREADS is a multiple of `across`, so a thread loads the same four k of several rows and finds their taps once.
-  let k = first_k + local % across * 4u;
+  for (var slot = 0u; slot < 4u; slot++) {
+    origins[slot] = origin_of(first_row + local / across * 4u + slot);
+  }
+  left_k = first_k + local % across * 4u;
+  tap = tap_of(left_k);
+  right_k = first_k + local / (TILE_COLUMNS / 4u);
+  right_column = first_column + local % (TILE_COLUMNS / 4u) * 4u;
+  if (!VECTOR) {
+    for (var k = local; k < min(sizes.inner, MOST_TAPS); k += THREADS) {
+      known_taps[k] = tap_of(k);
+    }
+    workgroupBarrier();
+  }
+}
+
+// From tap to tap without a division: channels run out first, then the columns of the filter, then its rows.
+fn advance() {
+  left_k += TILE_INNER;
+  right_k += TILE_INNER;
   if (VECTOR) {
-    let tap = tap_of(k);
-    for (var at = local; at < TILE_ROWS * across; at += THREADS) {
-      let index = input_index(origins[at / across], tap);
-      if (index < 0) {
-        left_tile[at] = vec4f(0.0);
-      } else {
-        left_tile[at] = input_vectors[index / 4];
+    let channels = i32(sizes.in_channels / LANES);
+    tap.channel += i32(TILE_INNER / LANES);
+    while (!POINTWISE && tap.channel >= channels) {
+      tap.channel -= channels;
+      tap.x += 1;
+      if (tap.x == i32(sizes.filter_width)) {
+        tap.x = 0;
+        tap.y += 1;
       }
     }
-  } else {
-    let tap0 = tap_of(k);
-    let tap1 = tap_of(k + 1u);
-    let tap2 = tap_of(k + 2u);
-    let tap3 = tap_of(k + 3u);
-    for (var at = local; at < TILE_ROWS * across; at += THREADS) {
-      let origin = origins[at / across];
-      left_tile[at] = vec4f(
-        input_number(origin, tap0),
-        input_number(origin, tap1),
-        input_number(origin, tap2),
-        input_number(origin, tap3),
-      );
-    }
   }
 }
 
-fn weight(k: u32, column: u32) -> f32 {
-  if (column >= sizes.columns) {
-    return 0.0;
+// The numbers of the input at a tap of a window, zero outside the image. Without branches, which SwiftShader compiles
+// for minutes where there are so many.
+fn input_at(origin: Origin, at: Tap, k: u32) -> real4 {
+  if (POINTWISE) {
+    let is_real = (k < sizes.inner) & (origin.y >= 0);
+    return select(real4(), real4(input[select(0, origin.index + at.channel, is_real)]), is_real);
   }
-  return weights[k * sizes.columns + column];
+  let y = origin.y + at.y;
+  let x = origin.x + at.x;
+  let index = origin.index + (at.y * sizes.width + at.x) * i32(sizes.in_channels / LANES) + at.channel;
+  let is_inside = (k < sizes.inner) & (u32(y) < u32(sizes.height)) & (u32(x) < u32(sizes.width));
+  return select(real4(), real4(input[select(0, index, is_inside)]), is_inside);
 }
 
-fn load_right(local: u32, first_k: u32, first_column: u32) {
-  let across = TILE_COLUMNS / 4u;
-  for (var at = local; at < TILE_INNER * across; at += THREADS) {
-    let k = first_k + at / across;
-    let column = first_column + at % across * 4u;
-    if (k >= sizes.inner || column >= sizes.columns) {
-      right_tile[at] = vec4f(0.0);
-    } else if (VECTOR) {
-      right_tile[at] = weight_vectors[(k * sizes.columns + column) / 4u];
-    } else {
-      right_tile[at] = vec4f(
-        weight(k, column),
-        weight(k, column + 1u),
-        weight(k, column + 2u),
-        weight(k, column + 3u),
-      );
-    }
+fn left_at(slot: u32) -> real4 {
+  let origin = origins[slot];
+  if (VECTOR) {
+    return input_at(origin, tap, left_k);
   }
+  var numbers: real4;
+  for (var lane = 0u; lane < 4u; lane++) {
+    numbers[lane] = input_at(origin, known_tap(left_k + lane), left_k + lane).x;
+  }
+  return numbers;
+}
+
+fn weight_at(k: u32, column: u32) -> real4 {
+  let is_inside = (k < sizes.inner) & (column < sizes.columns);
+  return select(real4(), real4(weights[select(0u, (k * sizes.columns + column) / LANES, is_inside)]), is_inside);
+}
+
+fn right_at(slot: u32) -> real4 {
+  let k = right_k + slot * (THREADS / (TILE_COLUMNS / 4u));
+  if (VECTOR) {
+    return weight_at(k, right_column);
+  }
+  var numbers: real4;
+  for (var lane = 0u; lane < 4u; lane++) {
+    numbers[lane] = weight_at(k, right_column + lane).x;
+  }
+  return numbers;
+}
+
+fn activated(z: vec4f) -> vec4f {
+  return vec4f(
+    activate(z.x, sizes.slope, sizes.ceiling),
+    activate(z.y, sizes.slope, sizes.ceiling),
+    activate(z.z, sizes.slope, sizes.ceiling),
+    activate(z.w, sizes.slope, sizes.ceiling),
+  );
 }
 
 // What follows the sum, for one row and four columns.
 fn store(part: u32, row: u32, column: u32, sums: vec4f) {
-  if (row >= sizes.rows) {
+  if (row >= sizes.rows || column >= sizes.columns) {
+    return;
+  }
+  let index = row * sizes.columns + column;
+  if (VECTOR) {
+    var z = sums;
+    if (sizes.has_bias != 0) {
+      z += vec4f(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]);
+    }
+    if (sizes.has_residual != 0) {
+      z += vec4f(real4(residual[index / LANES]));
+    }
+    output[index / LANES] = lanes_of(real4(activated(z)));
     return;
   }
   for (var c = 0u; c < 4u && column + c < sizes.columns; c++) {
-    let index = row * sizes.columns + column + c;
     var z = sums[c];
     if (sizes.has_bias != 0) {
       z += bias[column + c];
     }
     if (sizes.has_residual != 0) {
-      z += residual[index];
+      z += f32(first_lane(residual[index + c]));
     }
-    output[index] = activate(z, sizes.slope, sizes.ceiling);
+    output[index + c] = lanes_of(real4(real(activate(z, sizes.slope, sizes.ceiling))));
   }
 }

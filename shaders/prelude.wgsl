@@ -1,5 +1,9 @@
 // Prepended to every shader.
 
+// What buffers hold. Sums are always made in f32.
+alias real = f32;
+alias real4 = vec4f;
+
 // Threads in a workgroup where each thread computes one number.
 const WORKGROUP = 256u;
 

@@ -1,6 +1,6 @@
 import type { KernelCall, Slot } from '../kernel';
 import type { Dispatch, WebgpuKernel } from './dispatch';
-import { chooseTile, TILES, type Tile, tileConstants, workgroupsOf } from './gemm';
+import { areVectors, chooseTile, TILES, type Tile, tileConstants, workgroupsOf } from './gemm';
 import { sumParts } from './reduction';
 
 export const conv2dInputGradient: WebgpuKernel<'conv2dInputGradient'> = (call) => {
@@ -15,12 +15,10 @@ export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile
   const { filterHeight, filterWidth, strideY, strideX, top, left } = call.attributes;
   const phases = strideY * strideX;
   const rows = batch * Math.ceil(height / strideY) * Math.ceil(width / strideX);
-  const isVector = outChannels % 4 === 0;
-  const asVectors = (slot: Slot) => (isVector ? slot : undefined);
   return {
-    shader: 'conv2dInputGradient',
-    constants: tileConstants(tile, isVector),
-    inputs: [outputGradient, filter, asVectors(outputGradient), asVectors(filter)],
+    shader: areVectors(inChannels, outChannels) ? 'conv2dInputGradientVectors' : 'conv2dInputGradient',
+    constants: tileConstants(tile),
+    inputs: [outputGradient, filter, undefined],
     output: call.outputs.output,
     integers: [
       rows,
@@ -38,6 +36,7 @@ export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile
       strideX,
       top,
       left,
+      0,
     ],
     workgroups: phases * workgroupsOf(tile, rows, inChannels),
   };
@@ -71,12 +70,10 @@ export function tiledFilterGradient(
   const wanted = Math.min(mostParts, Math.ceil(positions / LEAST_SHARE));
   const share = Math.ceil(positions / wanted / tile.inner) * tile.inner;
   const parts = Math.ceil(positions / share);
-  const isVector = inChannels % 4 === 0 && outChannels % 4 === 0;
-  const asVectors = (slot: Slot) => (isVector ? slot : undefined);
   const product = (to: Slot): Dispatch => ({
-    shader: 'conv2dFilterGradient',
-    constants: tileConstants(tile, isVector),
-    inputs: [input, outputGradient, asVectors(input), asVectors(outputGradient)],
+    shader: areVectors(inChannels, outChannels) ? 'conv2dFilterGradientVectors' : 'conv2dFilterGradient',
+    constants: tileConstants(tile),
+    inputs: [input, outputGradient],
     output: to,
     integers: [
       rows,

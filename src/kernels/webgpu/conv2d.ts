@@ -1,6 +1,6 @@
-import type { Slot } from '../kernel';
+import type { Conv2dSizes } from '../kernel';
 import { ceilingOf, type Dispatch, type WebgpuKernel } from './dispatch';
-import { chooseTile, type Tile, tileConstants, workgroupsOf } from './gemm';
+import { areVectors, chooseTile, type Tile, tileConstants, workgroupsOf } from './gemm';
 
 export const conv2d: WebgpuKernel<'conv2d'> = (call) => {
   const { batch, outHeight, outWidth, outChannels } = call.attributes;
@@ -12,13 +12,10 @@ export function tiledConv2d({ inputs, outputs, attributes }: Parameters<typeof c
   const { input, filter, bias, residual } = inputs;
   const { batch, height, width, inChannels, outHeight, outWidth, outChannels } = attributes;
   const { filterHeight, filterWidth, strideY, strideX, top, left, activation } = attributes;
-  const isVector = inChannels % 4 === 0 && outChannels % 4 === 0;
-  // Bound a second time under the type array<vec4f>.
-  const asVectors = (slot: Slot) => (isVector ? slot : undefined);
   return {
-    shader: 'conv2d',
-    constants: tileConstants(tile, isVector),
-    inputs: [input, filter, bias, residual, asVectors(input), asVectors(filter)],
+    shader: areVectors(inChannels, outChannels) ? 'conv2dVectors' : 'conv2d',
+    constants: { ...tileConstants(tile), POINTWISE: isPointwise(attributes) ? 1 : 0 },
+    inputs: [input, filter, bias, residual],
     output: outputs.output,
     integers: [
       batch * outHeight * outWidth,
@@ -42,3 +39,11 @@ export function tiledConv2d({ inputs, outputs, attributes }: Parameters<typeof c
     workgroups: workgroupsOf(tile, batch * outHeight * outWidth, outChannels),
   };
 }
+
+/** One pixel of the input for each of the output: a product of matrices. */
+const isPointwise = ({ filterHeight, filterWidth, strideY, strideX, top, left, ...sizes }: Conv2dSizes): boolean =>
+  [filterHeight, filterWidth, strideY, strideX].every((one) => one === 1) &&
+  top === 0 &&
+  left === 0 &&
+  sizes.outHeight === sizes.height &&
+  sizes.outWidth === sizes.width;

@@ -1,19 +1,26 @@
 /**
  * What one workgroup computes of a product of matrices (gemm.wgsl): `rows` x `columns` numbers, taking `inner` terms of
- * the sum into workgroup memory at a time. A thread computes `rowsPerThread` (1, 2, 4 or 8) x 4 numbers in registers.
+ * the sum into workgroup memory at a time. A thread computes four, eight or sixteen rows of one or two vectors of four columns, in
+ * registers; `slices` groups of threads share the terms.
  */
 export interface Tile {
   rows: number;
   columns: number;
   inner: number;
-  rowsPerThread: number;
+  rowsPerThread: 4 | 8 | 16;
+  columnVectors: 1 | 2;
+  slices: number;
 }
 
 /** From large to small: a large tile reads less, a small one leaves enough workgroups to fill the card. */
 export const TILES: readonly Tile[] = [
-  { rows: 64, columns: 64, inner: 16, rowsPerThread: 8 },
-  { rows: 32, columns: 32, inner: 16, rowsPerThread: 4 },
-  { rows: 16, columns: 32, inner: 32, rowsPerThread: 2 },
+  { rows: 128, columns: 128, inner: 16, rowsPerThread: 16, columnVectors: 2, slices: 1 },
+  { rows: 64, columns: 128, inner: 16, rowsPerThread: 8, columnVectors: 2, slices: 1 },
+  { rows: 64, columns: 64, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1 },
+  { rows: 128, columns: 32, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1 },
+  { rows: 64, columns: 32, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1 },
+  { rows: 32, columns: 32, inner: 32, rowsPerThread: 4, columnVectors: 1, slices: 2 },
+  { rows: 16, columns: 16, inner: 128, rowsPerThread: 4, columnVectors: 1, slices: 8 },
 ];
 
 /** Workgroups that keep a card busy; fewer, and a smaller tile is the better choice. */
@@ -28,11 +35,15 @@ export const chooseTile = (rows: number, columns: number): Tile =>
   TILES.find((tile) => tile.columns <= columns && workgroupsOf(tile, rows, columns) >= ENOUGH_WORKGROUPS) ??
   TILES[TILES.length - 1];
 
+/** Whether a shader's form for vectors will do: all its channels must be multiples of four. */
+export const areVectors = (...channels: readonly number[]): boolean => channels.every((count) => count % 4 === 0);
+
 /** The constants of gemm.wgsl. */
-export const tileConstants = ({ rows, columns, inner, rowsPerThread }: Tile, isVector: boolean) => ({
+export const tileConstants = ({ rows, columns, inner, rowsPerThread, columnVectors, slices }: Tile) => ({
   TILE_ROWS: rows,
   TILE_COLUMNS: columns,
   TILE_INNER: inner,
   ROWS_PER_THREAD: rowsPerThread,
-  VECTOR: isVector ? 1 : 0,
+  COLUMN_VECTORS: columnVectors,
+  SLICES: slices,
 });

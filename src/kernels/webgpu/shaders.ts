@@ -27,6 +27,7 @@ import l2NormalizeGradient from '../../../shaders/l2-normalize-gradient.wgsl';
 import maxPool2d from '../../../shaders/max-pool2d.wgsl';
 import maxPool2dGradient from '../../../shaders/max-pool2d-gradient.wgsl';
 import multiply from '../../../shaders/multiply.wgsl';
+import numbers from '../../../shaders/numbers.wgsl';
 import pad from '../../../shaders/pad.wgsl';
 import prelu from '../../../shaders/prelu.wgsl';
 import preluInputGradient from '../../../shaders/prelu-input-gradient.wgsl';
@@ -47,9 +48,10 @@ import softmaxCrossEntropyGradient from '../../../shaders/softmax-cross-entropy-
 import softmaxGradient from '../../../shaders/softmax-gradient.wgsl';
 import sumRows from '../../../shaders/sum-rows.wgsl';
 import transpose from '../../../shaders/transpose.wgsl';
+import vectors from '../../../shaders/vectors.wgsl';
 import window from '../../../shaders/window.wgsl';
 
-/** Each file, after the piece that it shares with others. */
+/** Each file, after the pieces that it shares with others; some in two forms. */
 const sources = {
   activationGradient,
   activation,
@@ -65,9 +67,12 @@ const sources = {
   channelMoments,
   combine,
   concat,
-  conv2dFilterGradient: gemm + conv2dFilterGradient,
-  conv2dInputGradient: gemm + conv2dInputGradient,
-  conv2d: gemm + conv2d,
+  conv2dFilterGradient: numbers + gemm + conv2dFilterGradient,
+  conv2dFilterGradientVectors: vectors + gemm + conv2dFilterGradient,
+  conv2dInputGradient: numbers + gemm + conv2dInputGradient,
+  conv2dInputGradientVectors: vectors + gemm + conv2dInputGradient,
+  conv2d: numbers + gemm + conv2d,
+  conv2dVectors: vectors + gemm + conv2d,
   crop,
   depthwiseConv2dFilterGradient: reduction + depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient: window + depthwiseConv2dInputGradient,
