@@ -76,7 +76,8 @@ export const sameValue = (one: unknown, other: unknown): boolean =>
 
 /** Records with the same names, in the same order, and values that are alike. */
 function sameEntries<V = unknown>(one: object, other: object, alike: (a: V, b: V, name: string) => boolean): boolean {
-  const [entries, others] = [one, other].map((record) => Object.entries<V>({ ...record }));
+  const entries: [string, V][] = Object.entries(one);
+  const others: [string, V][] = Object.entries(other);
   return (
     entries.length === others.length &&
     entries.every(([name, value], k) => name === others[k][0] && alike(value, others[k][1], name))
