@@ -22,30 +22,38 @@ export interface Window {
   restore(): void;
 }
 
+/** The most steps whose results are read together. */
+const MOST_STEPS = 8;
+
 /**
- * Makes steps of training on a device that computes while the host goes on. What the steps come to is gathered on the
- * device and read together, every few steps: while it is on its way the next steps are made. All that the steps change
- * is copied before the first of them, on the device, and can be restored when the results turn out bad.
+ * Makes recorded steps of training. Where the device computes while the host goes on, what the steps come to is
+ * gathered there and read together, every few steps: while it is on its way the next steps are made. Elsewhere each
+ * step is read before the next.
  *
- * At most two windows may be under way: the one whose steps are being made, and the one before.
+ * All that the steps change is copied before the first whose results are not known, on the device, and can be restored
+ * when they turn out bad.
  */
 export class StepsAhead {
-  /** The most steps whose results are read together. */
-  static readonly WINDOW = 8;
+  /** How many steps make a window: their results are read together. */
+  readonly window: number;
+  /** How many windows may be under way while the next one is made. */
+  readonly windowsBehind: number;
   readonly #recorded: RecordedStep;
-  /** [WINDOW, 2]: loss and right answers of a step in each row, the newest last. */
+  /** [MOST_STEPS, 2]: loss and right answers of a step in each row, the newest last. */
   readonly #results: Tensor;
   /** For the windows in turn. */
-  readonly #snapshots: [Snapshot, Snapshot];
+  readonly #snapshots: readonly Snapshot[];
   #open: { first: number; count: number; snapshot: Snapshot } | undefined;
   #asked: { first: number; count: number; snapshot: Snapshot; numbers: Promise<Numbers> }[] = [];
 
   /** @param state every tensor that the steps change */
   constructor(backend: Backend, state: readonly Tensor[]) {
+    this.window = backend.isAsynchronous ? MOST_STEPS : 1;
+    this.windowsBehind = backend.isAsynchronous ? 1 : 0;
     this.#recorded = new RecordedStep(backend);
-    const rows = new Float32Array(2 * StepsAhead.WINDOW);
-    this.#results = unscoped(() => Tensor.from(backend, rows, [StepsAhead.WINDOW, 2]));
-    this.#snapshots = [new Snapshot(state), new Snapshot(state)];
+    const rows = new Float32Array(2 * MOST_STEPS);
+    this.#results = unscoped(() => Tensor.from(backend, rows, [MOST_STEPS, 2]));
+    this.#snapshots = Array.from({ length: this.windowsBehind + 1 }, () => new Snapshot(state));
   }
 
   /**
@@ -56,7 +64,7 @@ export class StepsAhead {
   async make(step: number, compute: () => { loss: Tensor; right: Tensor }): Promise<void> {
     if (!this.#open) {
       const snapshot = this.#snapshots.find((one) => this.#asked.every((window) => window.snapshot !== one));
-      if (!snapshot) throw new Error('steps ahead: two windows are under way already');
+      if (!snapshot) throw new Error('steps ahead: the results of those before must be collected first');
       snapshot.take();
       this.#open = { first: step, count: 0, snapshot };
     }
@@ -64,7 +72,7 @@ export class StepsAhead {
       const { loss, right } = compute();
       noGradient(() => {
         const newest = concat([loss.reshape(1, 1), right.reshape(1, 1)], 1);
-        assign(this.#results, concat([slice(this.#results, 0, 1, StepsAhead.WINDOW - 1), newest], 0));
+        assign(this.#results, concat([slice(this.#results, 0, 1, MOST_STEPS - 1), newest], 0));
       });
       return [];
     });

@@ -103,8 +103,8 @@ const DROPS = 2;
  * the same weights, and a training that was saved and restored between two steps goes on to the bit as if nothing had
  * happened.
  *
- * Where the device computes while the host goes on, steps are recorded and made ahead of what is known of them: the
- * results come a few steps late, and several at once.
+ * Steps are recorded and replayed. Where the device computes while the host goes on, they are made ahead of what is
+ * known of them: the results come a few steps late, and several at once.
  */
 export class Trainer {
   readonly network: MiniResNet;
@@ -180,7 +180,8 @@ export class Trainer {
   async *run(signal?: AbortSignal, until = this.steps): AsyncGenerator<TrainingProgress> {
     const started = { time: performance.now(), step: this.step };
     this.#untold = [];
-    const ahead = this.#mayGoAhead() ? this.#openAhead() : undefined;
+    // Triplets are chosen by numbers in the midst of a step, which must be waited for.
+    const ahead = this.settings.tripletWeight === 0 ? this.#openAhead() : undefined;
     this.#ahead = ahead;
     try {
       while (this.#made < until && !signal?.aborted) {
@@ -232,12 +233,6 @@ export class Trainer {
     this.#untold.push({ step, loss, right, ...(finished && { finished }) });
   }
 
-  /** Triplets are chosen by numbers in the midst of a step, which must be waited for. */
-  #mayGoAhead(): boolean {
-    const [{ backend }] = this.network.parameters().values();
-    return backend.isAsynchronous && this.settings.tripletWeight === 0;
-  }
-
   #openAhead(): StepsAhead {
     const { network, optimizer, average } = this;
     const named = [
@@ -254,10 +249,10 @@ export class Trainer {
   async #goAhead(ahead: StepsAhead, until: number, signal: AbortSignal | undefined): Promise<void> {
     const epochEnd = (Math.floor(this.#made / this.stepsPerEpoch) + 1) * this.stepsPerEpoch;
     const last = Math.min(epochEnd, until);
-    const end = Math.min(this.#made + StepsAhead.WINDOW, last);
+    const end = Math.min(this.#made + ahead.window, last);
     while (this.#made < end && !signal?.aborted) await this.#recordStep(ahead);
     ahead.ask();
-    const windows = this.#made === last || signal?.aborted ? 0 : 1;
+    const windows = this.#made === last || signal?.aborted ? 0 : ahead.windowsBehind;
     while (ahead.asked > windows) await this.#learn(ahead);
   }
 
