@@ -136,11 +136,14 @@ export interface KernelTable {
     outputs: { output: Slot };
     attributes: ChannelWindowSizes;
   };
-  /** Mean of each window over the positions inside the image: padding does not count. input [n,h,w,c]. */
+  /**
+   * Mean of each window over the positions inside the image: padding does not count. input [n,h,w,c], output
+   * [n,oh,ow,outChannels]: channels past those of the input, if outChannels says that there are any, are zero.
+   */
   averagePool2d: {
     inputs: { input: Slot };
     outputs: { output: Slot };
-    attributes: ChannelWindowSizes;
+    attributes: ChannelWindowSizes & { outChannels?: number | undefined };
   };
   /** Mean over all positions. input [n, positions, c], output [n, c]. */
   globalAveragePool: {
