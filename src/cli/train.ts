@@ -156,6 +156,7 @@ async function runTraining(trainer: Trainer, run: Run, signal: AbortSignal): Pro
   const kept = meter?.liveBytes ?? 0;
   meter?.takePeak();
   const bar = await startTrainingBar(trainer.history, options);
+  trainer.onPrepare = bar.prepare;
   try {
     for await (const progress of trainer.run(signal)) {
       const peak = meter?.takePeak();

@@ -9,7 +9,7 @@ import { expectWritesFirst, type StepRecord, sameRecord, sameValue } from './ste
 
 export interface RecordedStepOptions {
   /** Hears of each module or pipeline that is ready, of how many, while a step is made into a program. */
-  onProgress?: PrepareProgress;
+  onProgress?: PrepareProgress | undefined;
 }
 
 /** Programs that are kept, each with memory of its own: two batch sizes may take turns. */

@@ -4,7 +4,7 @@ import { concat, slice } from '../tensor/ops/concat';
 import { unscoped } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
 import { assign } from './module';
-import { RecordedStep } from './recorded-step';
+import { RecordedStep, type RecordedStepOptions } from './recorded-step';
 
 /** What a step came to. */
 export interface StepResult {
@@ -47,10 +47,10 @@ export class StepsAhead {
   #asked: { first: number; count: number; snapshot: Snapshot; numbers: Promise<Numbers> }[] = [];
 
   /** @param state every tensor that the steps change */
-  constructor(backend: Backend, state: readonly Tensor[]) {
+  constructor(backend: Backend, state: readonly Tensor[], options: RecordedStepOptions = {}) {
     this.window = backend.isAsynchronous ? MOST_STEPS : 1;
     this.windowsBehind = backend.isAsynchronous ? 1 : 0;
-    this.#recorded = new RecordedStep(backend);
+    this.#recorded = new RecordedStep(backend, options);
     const rows = new Float32Array(2 * MOST_STEPS);
     this.#results = unscoped(() => Tensor.from(backend, rows, [MOST_STEPS, 2]));
     this.#snapshots = Array.from({ length: this.windowsBehind + 1 }, () => new Snapshot(state));

@@ -1,3 +1,4 @@
+import type { PrepareProgress } from '../kernels/backend';
 import { gradients, noGradient } from '../tensor/autograd';
 import { add, scale } from '../tensor/ops/arithmetic';
 import { stream } from '../tensor/random';
@@ -113,6 +114,8 @@ export class Trainer {
   readonly average: WeightAverage | undefined;
   /** What the first step's forward pass took, layer by layer; none before it. */
   memory: readonly LayerMemory[] = [];
+  /** Hears, before the first step of a run, of each of its kernels that is ready. */
+  onPrepare: PrepareProgress | undefined;
   readonly #data: TrainingData;
   readonly #sampler: Sampler;
   readonly #schedule: Schedule;
@@ -242,7 +245,7 @@ export class Trainer {
       average?.tensors() ?? new Map<string, Tensor>(),
     ];
     const state = named.flatMap((tensors) => [...tensors.values()]);
-    return new StepsAhead(state[0].backend, state);
+    return new StepsAhead(state[0].backend, state, { onProgress: this.onPrepare });
   }
 
   /** Makes the next few steps, and meanwhile learns of those before them. An epoch's end is waited for. */

@@ -121,6 +121,8 @@ test('live bytes and their peak are the same over 500 steps, and the layers say 
   const peaks = new Set<number>();
   const kept = backend.liveBytes;
   backend.takePeak();
+  const compiled: number[] = [];
+  trainer.onPrepare = (count, total) => compiled.push(count / total);
   for await (const { step, finished } of trainer.run()) {
     live.add(backend.liveBytes);
     const peak = backend.takePeak();
@@ -132,6 +134,7 @@ test('live bytes and their peak are the same over 500 steps, and the layers say 
   const [[peak], [between]] = [peaks, live].map((set) => [...set]);
   assert.is(peak, between, 'a step that is replayed takes nothing that was not there before');
   assert.is(backend.liveBytes, kept);
+  assert.is(compiled.at(-1), 1, 'it is heard when all kernels are ready');
   const forward = trainer.memory.reduce((sum, { bytes }) => sum + bytes, 0);
   assert.ok(forward > 0 && kept + forward <= peak, `${kept} + ${forward} of ${peak}`);
   const stem = trainer.memory.find(({ layer }) => layer === 'stem.conv');
