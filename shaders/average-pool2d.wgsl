@@ -1,4 +1,5 @@
 // y[n,i,j,c] = mean of x[n, i*stride_y+p-top, j*stride_x+q-left, c] over the p,q inside the image
+// and 0 in the channels that x does not have.
 // One thread a number of the output. Neighbouring threads have neighbouring channels, hence neighbouring reads.
 
 struct Window {
@@ -14,6 +15,7 @@ struct Window {
   stride_x: u32,
   top: i32,
   left: i32,
+  out_channels: u32,
 }
 
 @group(0) @binding(0) var<uniform> sizes: Window;
@@ -23,8 +25,12 @@ struct Window {
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
   let index = thread_number(thread);
-  let place = place_of(index, sizes.out_height, sizes.out_width, sizes.channels);
+  let place = place_of(index, sizes.out_height, sizes.out_width, sizes.out_channels);
   if (place.n >= sizes.batch) {
+    return;
+  }
+  if (place.c >= sizes.channels) {
+    output[index] = 0.0;
     return;
   }
   var sum = 0.0;

@@ -14,6 +14,7 @@ type TrainingKernel =
   | 'crop'
   | 'repeat'
   | 'slice'
+  | 'rightAnswers'
   | 'softmaxCrossEntropy';
 
 const BATCH = 32;
@@ -187,6 +188,12 @@ export const TRAINING_CASES: { [K in TrainingKernel]: KernelCase<K>[] } = {
     inputs: { logits: input(LOGITS), labels: input(BATCH) },
     outputs: { output: output(BATCH) },
     attributes: { ...ROWS, smoothing: 0.1 },
+  })),
+  rightAnswers: only('32 rows of 1000', ({ input, output }) => ({
+    kernel: 'rightAnswers',
+    inputs: { logits: input(LOGITS), labels: input(BATCH) },
+    outputs: { output: output(BATCH) },
+    attributes: ROWS,
   })),
   softmaxCrossEntropyGradient: only('32 rows of 1000', ({ input, output }) => ({
     kernel: 'softmaxCrossEntropyGradient',

@@ -1,13 +1,12 @@
 import { openPretrained } from '../face/pretrained/networks';
 import type { Backend } from '../kernels/backend';
-import { MeteredBackend } from '../kernels/metered';
 import { multiplyAdds } from '../kernels/multiply-adds';
 import { compile, type Forward } from '../nn/compile';
 import { MINI_RESNET_PRESETS, MiniResNet } from '../nn/mini-resnet';
 import { random } from '../tensor/random';
 import type { Shape } from '../tensor/shape';
 import { convolution, prepareCase, product } from './kernel-case';
-import { drawnBatch, trainingStep } from './training-step';
+import { drawnBatch, recordedTraining } from './training-step';
 
 export const TASKS = ['face-resnet', 'mini-resnet', 'train-step', 'gemm', 'conv'] as const;
 export type TaskName = (typeof TASKS)[number];
@@ -101,19 +100,22 @@ const trainingTask = (batch: number): Task => ({
   title: 'MiniResNet, 112 x 112, a step of training',
   batch,
   open: async (backend) => {
-    const meter = new MeteredBackend(backend);
-    const network = newMiniResnet(meter);
-    const { step, dispose } = trainingStep(network, { learningRate: 0.01, momentum: 0.9 });
+    const network = newMiniResnet(backend);
+    const training = recordedTraining(network, { learningRate: 0.01, momentum: 0.9 });
     const data = drawnBatch(network.options.input, CLASSES, batch);
-    meter.takeMultiplyAdds();
-    await step(data);
+    const finish = async () => {
+      const loss = await training.step(data);
+      await loss.data();
+    };
+    await finish();
     return {
-      multiplyAdds: meter.takeMultiplyAdds(),
+      multiplyAdds: training.multiplyAdds,
       run: async (times) => {
-        for (let k = 0; k < times; k++) await step(data);
+        for (let k = 1; k < times; k++) await training.step(data);
+        await finish();
       },
       dispose: () => {
-        dispose();
+        training.dispose();
         network.dispose();
       },
     };

@@ -1,6 +1,8 @@
+import { multiplyAdds } from '../kernels/multiply-adds';
 import { crossEntropy } from '../nn/loss';
 import type { MiniResNet, MiniResNetOptions } from '../nn/mini-resnet';
 import { Sgd } from '../nn/optimizer';
+import { RecordedStep } from '../nn/recorded-step';
 import { gradients } from '../tensor/autograd';
 import { random } from '../tensor/random';
 import { scope } from '../tensor/scope';
@@ -12,44 +14,78 @@ export interface TrainingBatch {
   labels: number[];
 }
 
-export interface TrainedStep {
-  /** Before the step. */
-  loss: number;
-  /** Milliseconds of forward, backward and optimiser, as far as the host waits for them. */
-  parts: [forward: number, backward: number, optimizer: number];
-}
-
-/** One training step after the other: forward, softmax cross entropy, backward, SGD with momentum. The network is the caller's. */
-export function trainingStep(
-  network: MiniResNet,
-  training: { learningRate: number; momentum: number },
-): { step(batch: TrainingBatch): Promise<TrainedStep>; dispose(): void } {
+/** Network, optimiser and the three parts of a step: forward with softmax cross entropy, backward, SGD with momentum. */
+function partsOf(network: MiniResNet, training: { learningRate: number; momentum: number }) {
   network.train();
   const { height, width, channels } = network.options.input;
-  const parameters = network.parameters();
-  const [{ backend }] = parameters.values();
-  const optimizer = new Sgd(parameters, training);
-  const step = async ({ images, labels }: TrainingBatch): Promise<TrainedStep> => {
+  const parameters = [...network.parameters().values()];
+  const [{ backend }] = parameters;
+  const optimizer = new Sgd(network.parameters(), training);
+  const forward = ({ images, labels }: TrainingBatch): Tensor => {
+    const input = Tensor.from(backend, images, [labels.length, height, width, channels]);
+    return crossEntropy(network.forward(input), labels);
+  };
+  return { backend, optimizer, forward, backward: (loss: Tensor) => gradients(loss, parameters) };
+}
+
+export interface RecordedTraining {
+  /** Makes a step without waiting for it. @returns the loss before it, to be read before the next step is made */
+  step(batch: TrainingBatch): Promise<Tensor>;
+  /** The multiply-adds of the step that was made last. */
+  readonly multiplyAdds: number;
+  dispose(): void;
+}
+
+/** One training step after the other, recorded, as a Trainer makes them. The network is the caller's. */
+export function recordedTraining(
+  network: MiniResNet,
+  training: { learningRate: number; momentum: number },
+): RecordedTraining {
+  const { backend, optimizer, forward, backward } = partsOf(network, training);
+  const recorded = new RecordedStep(backend);
+  return {
+    async step(batch) {
+      const [loss] = await recorded.run(() => {
+        const loss = forward(batch);
+        optimizer.step(backward(loss));
+        return [loss];
+      });
+      return loss;
+    },
+    get multiplyAdds() {
+      return recorded.calls.reduce((sum, call) => sum + multiplyAdds(call), 0);
+    },
+    dispose() {
+      recorded.dispose();
+      optimizer.dispose();
+    },
+  };
+}
+
+/** Milliseconds of forward, backward and optimiser, as far as the host waits for them. */
+export type StepParts = [forward: number, backward: number, optimizer: number];
+
+/** The same steps made eagerly, to time their parts. @returns gives the loss before each */
+export function eagerTraining(
+  network: MiniResNet,
+  training: { learningRate: number; momentum: number },
+): (batch: TrainingBatch) => Promise<{ loss: number; parts: StepParts }> {
+  const { optimizer, forward, backward } = partsOf(network, training);
+  return async (batch) => {
     const started = performance.now();
     const { reading, parts } = (() => {
       using _ = scope();
-      const input = Tensor.from(backend, images, [labels.length, height, width, channels]);
-      const loss = crossEntropy(network.forward(input), labels);
+      const loss = forward(batch);
       const forwarded = performance.now();
-      const slopes = gradients(loss, [...parameters.values()]);
+      const slopes = backward(loss);
       const differentiated = performance.now();
       optimizer.step(slopes);
-      const parts: TrainedStep['parts'] = [
-        forwarded - started,
-        differentiated - forwarded,
-        performance.now() - differentiated,
-      ];
+      const parts: StepParts = [forwarded - started, differentiated - forwarded, performance.now() - differentiated];
       return { reading: loss.data(), parts };
     })();
     const [loss] = await reading;
     return { loss, parts };
   };
-  return { step, dispose: () => optimizer.dispose() };
 }
 
 /** Images of noise. */

@@ -4,7 +4,7 @@ import { printLine, printTable } from './output';
 /** What a training step holds at its peak, in bytes. */
 export interface StepMemory {
   peak: number;
-  /** Between steps: weights, running averages, and what the optimiser and the moving average remember. */
+  /** From step to step: weights, running averages, and what the optimiser and the moving average remember. */
   kept: number;
   /** Results of the forward pass, which wait for the backward pass. */
   forward: number;
@@ -14,7 +14,7 @@ export interface StepMemory {
   layers: { layer: string; bytes: number; results: string }[];
 }
 
-/** @param kept live bytes between two steps, @param peak the most live bytes within one */
+/** @param kept live bytes before the first step, @param peak the most live bytes within one */
 export function stepMemory({ memory }: Trainer, kept: number, peak: number): StepMemory {
   const forward = memory.reduce((sum, { bytes }) => sum + bytes, 0);
   const layers = memory.map(({ layer, bytes, results }) => ({

@@ -14,7 +14,8 @@ import { MeteredBackend } from '../kernels/metered';
 import { decodeModel, encodeCheckpoint, encodeModel, type ModelFile, resume } from '../nn/checkpoint';
 import { MINI_RESNET_PRESETS, MiniResNet, type MiniResNetOptions, miniResNetFrom } from '../nn/mini-resnet';
 import type { BlockForm } from '../nn/residual-block';
-import { Trainer, type TrainingSettings } from '../nn/trainer';
+import { Trainer } from '../nn/trainer';
+import type { TrainingSettings } from '../nn/training-settings';
 import { type OpenedDevice, openDevice } from '../tensor/device';
 import { random } from '../tensor/random';
 import { cacheFolder, isFolder, writeFileAtomically } from './files';
@@ -123,8 +124,7 @@ export async function train(folder: string | undefined, options: TrainOptions, s
       printLine(
         `${formatBalance(balanceOf(data))}; ${train.examples.length} to train on, ${test.examples.length} to test.`,
       );
-    const learningRates = saved ? learningRatesOf(saved) : [];
-    const run = { data, train, test, device, meter, options, files, choices, learningRates };
+    const run = { data, train, test, device, meter, options, files, choices };
     const model = await runTraining(trainer, run, signal);
     await tellTraining(trainer, run, model);
     trainer.dispose();
@@ -146,22 +146,21 @@ interface Run {
   options: TrainOptions;
   files: Files;
   choices: Choices;
-  /** At the end of each epoch. */
-  learningRates: number[];
 }
 
 /** Trains to the end or to the signal, and saves now and then. */
 async function runTraining(trainer: Trainer, run: Run, signal: AbortSignal): Promise<FinishedTraining> {
-  const { options, files, learningRates, meter, test } = run;
+  const { options, files, meter, test } = run;
   const started = performance.now();
   let memory: StepMemory | undefined;
+  const kept = meter?.liveBytes ?? 0;
   meter?.takePeak();
   const bar = await startTrainingBar(trainer.history, options);
+  trainer.onPrepare = bar.prepare;
   try {
     for await (const progress of trainer.run(signal)) {
-      if (progress.finished) learningRates.push(progress.learningRate);
       const peak = meter?.takePeak();
-      if (meter && peak && !progress.finished) memory ??= stepMemory(trainer, meter.liveBytes, peak);
+      if (meter && peak && !progress.finished) memory ??= stepMemory(trainer, kept, peak);
       bar.show(progress);
       if (progress.step % options.saveEvery === 0 && progress.step < progress.steps)
         await writeFileAtomically(files.model, await encodeCheckpoint(trainer, metadataOf(trainer, run)));
@@ -187,7 +186,7 @@ interface FinishedTraining {
   seconds: number;
 }
 
-function metadataOf(trainer: Trainer, { data, choices, learningRates }: Run): Record<string, string> {
+function metadataOf(trainer: Trainer, { data, choices }: Run): Record<string, string> {
   const { seed, trainFirst, preset, aligned } = choices;
   const [last] = trainer.history.slice(-1);
   return {
@@ -198,7 +197,6 @@ function metadataOf(trainer: Trainer, { data, choices, learningRates }: Run): Re
     ...(aligned && { aligned: 'yes' }),
     date: new Date().toISOString(),
     data: formatBalance(balanceOf(data)),
-    learningRates: JSON.stringify(learningRates),
     ...(last && { metrics: JSON.stringify(last) }),
   };
 }
@@ -256,8 +254,8 @@ async function tellTraining(trainer: Trainer, run: Run, finished: FinishedTraini
 }
 
 async function writeReportFiles(trainer: Trainer, run: Run, mistakes: readonly Mistake[], seconds: number) {
-  const { train, test, device, files, choices, learningRates } = run;
-  const { step, steps, history, network, settings } = trainer;
+  const { train, test, device, files, choices } = run;
+  const { step, steps, history, learningRates, network, settings } = trainer;
   const last = history[history.length - 1];
   const { height, width, channels } = network.options.input;
   const { writeReport } = await import('./report');
@@ -341,16 +339,6 @@ function choicesOf({ model }: ModelFile, source: string): Choices {
     aligned: aligned === 'yes',
     ...(trainFirst && { trainFirst: Number(trainFirst) }),
   };
-}
-
-/** What cannot be read is not drawn. */
-function learningRatesOf({ model }: ModelFile): number[] {
-  try {
-    const rates: unknown = JSON.parse(model.metadata.learningRates);
-    return Array.isArray(rates) ? rates.map(Number) : [];
-  } catch {
-    return [];
-  }
 }
 
 async function readFolder(

@@ -3,6 +3,8 @@ import type { TerminalSize } from './terminal-chart';
 import { percent } from './verify';
 
 interface TrainingBar {
+  /** Before the first step: how many of its kernels are ready, which on a GPU takes its time. In a terminal only. */
+  prepare(compiled: number, total: number): void;
   show(progress: TrainingProgress): void;
   /** The bar goes, the chart stays. */
   stop(): void;
@@ -26,7 +28,7 @@ export async function startTrainingBar(
   { progress: wanted, json }: { progress: boolean; json: boolean },
   terminal: Terminal = process.stderr,
 ): Promise<TrainingBar> {
-  const nothing = { show: () => undefined, stop: () => undefined };
+  const nothing = { prepare: () => undefined, show: () => undefined, stop: () => undefined };
   if (!wanted) return nothing;
   if (terminal.isTTY) return terminalBar(history, !json, terminal);
   return json ? nothing : { ...nothing, show: (progress) => writeEpoch(progress, terminal) };
@@ -52,6 +54,10 @@ async function terminalBar(before: readonly EpochRecord[], withChart: boolean, t
   const chart = () => (withChart ? terminalChart(history, terminal) : '');
   let drawn = Number.NEGATIVE_INFINITY;
   return {
+    prepare(compiled: number, total: number) {
+      const line = `making the first step ready: ${compiled} of ${total} kernels`;
+      draw(line.slice(0, Math.max(1, (terminal.columns ?? 80) - 1)));
+    },
     show(progress: TrainingProgress) {
       const { finished, step, steps } = progress;
       if (finished) history.push(finished);

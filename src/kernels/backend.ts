@@ -21,6 +21,11 @@ export interface Backend {
   readonly description: string;
   /** Bytes that a number in a slot takes. */
   readonly bytesOfNumber: 4 | 8;
+  /**
+   * Whether calls are carried out while the caller goes on. Then waiting for a result leaves the device idle: results
+   * are better read seldom, and some calls later.
+   */
+  readonly isAsynchronous: boolean;
   /** Bytes in slots that are allocated and not freed, and in what programs have packed. */
   readonly liveBytes: number;
 
@@ -39,14 +44,23 @@ export interface Backend {
   /**
    * Makes a fixed sequence of calls ready to be replayed: modules or pipelines compiled, slots bound.
    * `constants` are written before this is called and never change afterwards, so filters may be packed once.
+   * `onProgress` hears of each module or pipeline that is compiled; of none where there is nothing to compile.
    */
-  prepare(calls: readonly KernelCall[], constants: ReadonlySet<Slot>): Promise<Program>;
+  prepare(calls: readonly KernelCall[], constants: ReadonlySet<Slot>, onProgress?: PrepareProgress): Promise<Program>;
   close(): Promise<void>;
 }
+
+/** @param compiled modules or pipelines that are ready, of `total` that this preparation compiles */
+export type PrepareProgress = (compiled: number, total: number) => void;
 
 export interface Program {
   /** Constants of which the program has packed a copy and which run() no longer reads: the caller may free them. */
   readonly packed?: readonly Slot[];
+  /**
+   * From the next run on the calls at these places, counted as they were prepared, compute with other SCALARS; nothing
+   * else about them may differ. Runs made before keep theirs.
+   */
+  change(calls: ReadonlyMap<number, KernelCall>): void;
   run(): void;
   /** Releases what prepare() made; the slots of the calls are the caller's. */
   free(): void;

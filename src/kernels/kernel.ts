@@ -136,11 +136,14 @@ export interface KernelTable {
     outputs: { output: Slot };
     attributes: ChannelWindowSizes;
   };
-  /** Mean of each window over the positions inside the image: padding does not count. input [n,h,w,c]. */
+  /**
+   * Mean of each window over the positions inside the image: padding does not count. input [n,h,w,c], output
+   * [n,oh,ow,outChannels]: channels past those of the input, if outChannels says that there are any, are zero.
+   */
   averagePool2d: {
     inputs: { input: Slot };
     outputs: { output: Slot };
-    attributes: ChannelWindowSizes;
+    attributes: ChannelWindowSizes & { outChannels?: number | undefined };
   };
   /** Mean over all positions. input [n, positions, c], output [n, c]. */
   globalAveragePool: {
@@ -336,6 +339,15 @@ export interface KernelTable {
     outputs: { output: Slot };
     attributes: { rows: number; columns: number; smoothing: number };
   };
+  /**
+   * 1 for each row whose logit at the label is larger than every other, else 0: where two are equally large, or one is
+   * not a number, too. logits [rows,columns], labels [rows], whole numbers stored as floats, output [rows].
+   */
+  rightAnswers: {
+    inputs: { logits: Slot; labels: Slot };
+    outputs: { output: Slot };
+    attributes: { rows: number; columns: number };
+  };
   /** With n = |x| of the row: dX = (dY - y * sum(dY * y)) / n where n > epsilon, dY / epsilon elsewhere. */
   l2NormalizeGradient: {
     inputs: { input: Slot; outputGradient: Slot };
@@ -384,3 +396,16 @@ export type KernelCall<K extends KernelName = KernelName> = {
 /** Every slot that a call reads, in the order of its operands. */
 export const inputSlots = (call: KernelCall): Slot[] =>
   Object.values<Slot | readonly Slot[] | undefined>(call.inputs).flatMap((slots) => slots ?? []);
+
+/** Every slot that a call writes. */
+export const outputSlots = (call: KernelCall): Slot[] => Object.values(call.outputs);
+
+/**
+ * Attributes that may differ from one run of a program to the next: numbers that are computed with, as learning rates
+ * are, and that decide neither a size nor which code runs.
+ */
+export const SCALARS: { readonly [K in KernelName]?: readonly (keyof KernelTable[K]['attributes'])[] } = {
+  scale: ['factor', 'offset'],
+  combine: ['leftFactor', 'rightFactor'],
+  adamStep: ['rate', 'epsilon', 'shrink'],
+};

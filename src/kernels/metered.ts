@@ -24,6 +24,10 @@ export class MeteredBackend implements Backend {
     return this.#inner.bytesOfNumber;
   }
 
+  get isAsynchronous() {
+    return this.#inner.isAsynchronous;
+  }
+
   get liveBytes() {
     return this.#inner.liveBytes;
   }
@@ -56,7 +60,6 @@ export class MeteredBackend implements Backend {
     this.#multiplyAdds += multiplyAdds(call);
     this.#inner.run(call);
   };
-  prepare = (calls: readonly KernelCall[], constants: ReadonlySet<Slot>): Promise<Program> =>
-    this.#inner.prepare(calls, constants);
+  prepare = (...preparation: Parameters<Backend['prepare']>): Promise<Program> => this.#inner.prepare(...preparation);
   close = (): Promise<void> => this.#inner.close();
 }

@@ -46,15 +46,16 @@ export class WeightAverage {
 
   /** By the network's paths. */
   state(): Promise<Map<string, NamedValues>> {
-    return readTensors(this.#named());
+    return readTensors(this.tensors());
   }
 
   /** @throws Error for names that are missing or unknown, and for other shapes; nothing is changed then */
   load(values: ReadonlyMap<string, NamedValues>, source = 'the average of weights'): void {
-    writeTensors(this.#named(), values, source);
+    writeTensors(this.tensors(), values, source);
   }
 
-  #named(): Map<string, Tensor> {
+  /** By the network's paths. */
+  tensors(): Map<string, Tensor> {
     return new Map([...this.#pairs].map(([path, { average }]) => [path, average]));
   }
 

@@ -1,11 +1,6 @@
 import { type NamedValues, readSafetensors, type Safetensors, writeSafetensors } from '../tensor/safetensors';
-import {
-  type EpochRecord,
-  TRAINING_DEFAULTS,
-  type Trainer,
-  type TrainingPosition,
-  type TrainingSettings,
-} from './trainer';
+import type { EpochRecord, Trainer, TrainingPosition } from './trainer';
+import { TRAINING_DEFAULTS, type TrainingSettings } from './training-settings';
 
 /*
  * A model is one safetensors file. Its plain names are the network's weights and buffers, ready to be used (the moving
@@ -33,6 +28,7 @@ export interface SavedTraining {
 
 /** The bytes of a model that can be used, and trained on from the step that was made last. */
 export async function encodeCheckpoint(trainer: Trainer, metadata: Record<string, string>): Promise<Uint8Array> {
+  await trainer.settle();
   const { network, average, settings, position } = trainer;
   // All are called before the first is awaited: they read the numbers of this moment.
   const readings = [average?.state() ?? network.state(), trainer.state(), average ? network.state() : undefined];

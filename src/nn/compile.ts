@@ -1,11 +1,12 @@
-import type { Backend, Program } from '../kernels/backend';
-import { inputSlots, type KernelCall, type Slot } from '../kernels/kernel';
+import type { Backend, PrepareProgress, Program } from '../kernels/backend';
+import { inputSlots, type KernelCall, outputSlots, type Slot } from '../kernels/kernel';
 import { noGradient } from '../tensor/record';
 import { type Disposable, scope, unscoped } from '../tensor/scope';
 import { formatShape, type Shape, ShapeError } from '../tensor/shape';
 import { Tensor } from '../tensor/tensor';
 import { TracingBackend } from '../tensor/trace';
 import { fuse } from './fuse';
+import { placeByLiveness, rebind } from './placement';
 
 /** A network as a function of its input, made of operations on tensors. */
 export type Forward = (input: Tensor) => readonly Tensor[];
@@ -59,6 +60,11 @@ export class Plan {
   }
 }
 
+export interface CompileOptions {
+  /** Hears of each module or pipeline that is ready, of how many. */
+  onProgress?: PrepareProgress;
+}
+
 /** What a network does, written down. */
 export interface NetworkTrace {
   /** In the order in which they were made. */
@@ -95,7 +101,12 @@ export function traceNetwork(backend: Backend, forward: Forward, inputShape: Sha
  * @param backend where the network's parameters are and where the plan will run
  * @param inputShape batch included
  */
-export async function compile(backend: Backend, forward: Forward, inputShape: Shape): Promise<Plan> {
+export async function compile(
+  backend: Backend,
+  forward: Forward,
+  inputShape: Shape,
+  { onProgress }: CompileOptions = {},
+): Promise<Plan> {
   const traced = traceNetwork(backend, forward, inputShape);
   const owned = new Set<Slot>();
   const allocate = (length: number): Slot => {
@@ -108,15 +119,15 @@ export async function compile(backend: Backend, forward: Forward, inputShape: Sh
   };
   const tensors: Tensor[] = [];
   try {
-    const outputSlots = traced.outputs.map(({ slot }) => slot);
-    if (new Set([traced.input, ...outputSlots]).size <= outputSlots.length)
+    const results = traced.outputs.map(({ slot }) => slot);
+    if (new Set([traced.input, ...results]).size <= results.length)
       throw new Error('compile: a network gave its input, or one tensor twice, as output');
-    const made = new Set(traced.calls.map((call) => call.outputs.output));
-    if (!outputSlots.every((slot) => made.has(slot)))
+    const made = new Set(traced.calls.flatMap(outputSlots));
+    if (!results.every((slot) => made.has(slot)))
       throw new Error('compile: a network gave one of its parameters as output');
-    const calls = await fuse(backend, { calls: traced.calls, input: traced.input, outputs: outputSlots }, allocate);
+    const calls = await fuse(backend, { calls: traced.calls, input: traced.input, outputs: results }, allocate);
 
-    const written = new Set(calls.map((call) => call.outputs.output));
+    const written = new Set(calls.flatMap(outputSlots));
     const read = new Set(calls.flatMap(inputSlots));
     release([...owned].filter((slot) => !read.has(slot))); // what was only a step on the way to a constant
     const places = new Map<Slot, Slot>();
@@ -138,10 +149,11 @@ export async function compile(backend: Backend, forward: Forward, inputShape: Sh
     traced.outputs.forEach(({ slot }, i) => {
       places.set(slot, outputs[i].slot);
     });
+    for (const slot of constants) places.set(slot, slot);
     placeByLiveness(calls, places, allocate);
 
     const placed = calls.map((call) => rebind(call, (slot) => places.get(slot) ?? slot));
-    const program = await backend.prepare(placed, constants);
+    const program = await backend.prepare(placed, constants, onProgress);
     release(program.packed ?? []);
     return new Plan(placed, input, outputs, program, [...owned]);
   } catch (error) {
@@ -151,56 +163,4 @@ export async function compile(backend: Backend, forward: Forward, inputShape: Sh
   } finally {
     traced.computed.dispose();
   }
-}
-
-/**
- * Gives each slot that is written and not yet placed a place in memory, such that slots share a place where
- * the last reader of one comes before the writer of the other. A call's output never shares with its inputs.
- */
-function placeByLiveness(
-  calls: readonly KernelCall[],
-  places: Map<Slot, Slot>,
-  allocate: (length: number) => Slot,
-): void {
-  const lastRead = new Map<Slot, number>();
-  calls.forEach((call, time) => {
-    for (const slot of inputSlots(call)) lastRead.set(slot, time);
-  });
-
-  const homes: { length: number; tenants: Slot[]; freeFrom: number }[] = [];
-  calls.forEach((call, time) => {
-    const { output } = call.outputs;
-    if (places.has(output)) return;
-    // The smallest free home that is large enough; else the largest, which grows.
-    const free = homes.filter((home) => home.freeFrom < time).sort((a, b) => a.length - b.length);
-    let home = free.find(({ length }) => length >= output.length) ?? free.at(-1);
-    if (!home) {
-      home = { length: 0, tenants: [], freeFrom: 0 };
-      homes.push(home);
-    }
-    home.length = Math.max(home.length, output.length);
-    home.tenants.push(output);
-    home.freeFrom = lastRead.get(output) ?? time;
-  });
-  for (const { length, tenants } of homes) {
-    const place = allocate(length);
-    for (const slot of tenants) places.set(slot, place);
-  }
-}
-
-const isMany = (slots: Slot | readonly Slot[]): slots is readonly Slot[] => Array.isArray(slots);
-
-/** The same call on other slots. */
-function rebind(call: KernelCall, place: (slot: Slot) => Slot): KernelCall {
-  const rebindAll = (slots: object) =>
-    Object.fromEntries(
-      Object.entries<Slot | readonly Slot[] | undefined>({ ...slots }).map(([role, slot]) => [
-        role,
-        slot && (isMany(slot) ? slot.map(place) : place(slot)),
-      ]),
-    );
-  return Object.assign({}, call, {
-    inputs: Object.assign({}, call.inputs, rebindAll(call.inputs)),
-    outputs: Object.assign({}, call.outputs, rebindAll(call.outputs)),
-  });
 }

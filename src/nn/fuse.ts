@@ -11,6 +11,9 @@ export interface Trace {
 /** A vector on the host: float64, so that folding a chain of norms rounds once. */
 type Vector = Float64Array;
 
+/** Of an image as it comes: what is put before its first convolution is folded into that. */
+const MOST_IMAGE_CHANNELS = 4;
+
 type WeightedCall = KernelCall<'conv2d' | 'depthwiseConv2d' | 'matmul'>;
 const isWeighted = (call: KernelCall): call is WeightedCall =>
   call.kernel === 'conv2d' || call.kernel === 'depthwiseConv2d' || call.kernel === 'matmul';
@@ -143,6 +146,51 @@ export async function fuse(
     return false;
   }
 
+  /** Channels of zeros after a mean of windows: the mean is written among them. */
+  function foldChannels(call: KernelCall): boolean {
+    if (call.kernel !== 'pad' || readers.get(call.inputs.input) !== 1) return false;
+    const { height, width, channels, outHeight, outWidth, outChannels } = call.attributes;
+    const before = fused.find(({ outputs }) => outputs.output === call.inputs.input);
+    if (before?.kernel !== 'averagePool2d' || outHeight !== height || outWidth !== width) return false;
+    const made = before.attributes;
+    if (made.outHeight !== height || made.outWidth !== width || made.channels !== channels) return false; // reshaped
+    before.outputs.output = call.outputs.output;
+    before.attributes.outChannels = outChannels;
+    return true;
+  }
+
+  /**
+   * A scale and a shift of the channels of an image before a convolution that reads nothing outside of it:
+   *   sum of (x * scale[c] + shift[c]) * K[...,c,o] = sum of x * (scale[c] * K[...,c,o]) + sum of shift[c] * K[...,c,o].
+   * Images have few channels, and so the filter is small: it is computed here.
+   */
+  async function foldScaleBefore(call: KernelCall): Promise<void> {
+    if (call.kernel !== 'conv2d' || call.attributes.inChannels > MOST_IMAGE_CHANNELS) return;
+    const { filter, bias } = call.inputs;
+    const { inChannels, outChannels, height, width, outHeight, outWidth, top, left } = call.attributes;
+    const { filterHeight, filterWidth, strideY, strideX } = call.attributes;
+    const isInside =
+      top === 0 &&
+      left === 0 &&
+      (outHeight - 1) * strideY + filterHeight <= height &&
+      (outWidth - 1) * strideX + filterWidth <= width;
+    const place = fused.findIndex(({ outputs }) => outputs.output === call.inputs.input);
+    const before = fused[place];
+    if (!isInside || before?.kernel !== 'scaleShift' || !isLinear(before.attributes.activation)) return;
+    if (readers.get(call.inputs.input) !== 1 || ![filter, bias ?? filter].every(isConstant)) return;
+    const affine = await asScaleShift(before);
+    if (!affine || affine.scale.length !== inChannels) return;
+    const { source, scale, shift } = affine;
+    const [weights, oldBias] = [await valuesOf(filter), bias && (await valuesOf(bias))];
+    const channel = (i: number) => Math.floor(i / outChannels) % inChannels;
+    const sums = Float64Array.from({ length: outChannels }, (_, o) => oldBias?.[o] ?? 0);
+    for (const [i, weight] of weights.entries()) sums[i % outChannels] += shift[channel(i)] * weight;
+    fused.splice(place, 1);
+    call.inputs.input = source;
+    call.inputs.filter = make(weights.map((weight, i) => weight * scale[channel(i)]));
+    call.inputs.bias = make(sums);
+  }
+
   function foldActivation(call: KernelCall): boolean {
     if (call.kernel !== 'activation') return false;
     const place = mergeable(call.inputs.input);
@@ -167,7 +215,8 @@ export async function fuse(
   }
 
   for (const call of calls) {
-    if ((await foldIntoWeights(call)) || foldResidual(call) || foldActivation(call)) continue;
+    if ((await foldIntoWeights(call)) || foldResidual(call) || foldActivation(call) || foldChannels(call)) continue;
+    await foldScaleBefore(call);
     fused.push(call.kernel === 'batchNorm' ? await asOneScaleShift(call) : call);
   }
   return fused;

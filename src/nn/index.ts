@@ -2,7 +2,7 @@ export { WeightAverage } from './average';
 export { BatchNorm2d, type BatchNorm2dOptions } from './batch-norm2d';
 export { decodeModel, encodeCheckpoint, encodeModel, type ModelFile, resume, type SavedTraining } from './checkpoint';
 export { clipGradients } from './clip';
-export { compile, type Forward, Plan } from './compile';
+export { type CompileOptions, compile, type Forward, Plan } from './compile';
 export { CosineClassifier, cosines } from './cosine-classifier';
 export { evaluate, type LabelledImage, type Pixels, stacked, standardized } from './evaluation';
 export { fromKerasResNet50, fromTorch } from './import-weights';
@@ -22,6 +22,7 @@ export {
   arcFaceLogits,
   type CrossEntropyOptions,
   cosFaceLogits,
+  countRight,
   crossEntropy,
   type Labels,
   type MarginOptions,
@@ -43,6 +44,7 @@ export {
   type SgdOptions,
 } from './optimizer';
 export { Parameters } from './parameters';
+export { RecordedStep, type RecordedStepOptions } from './recorded-step';
 export { type BlockForm, ResidualBlock, type ResidualBlockOptions } from './residual-block';
 export { KERAS_RESNET50, ResNet50, type ResNet50Options } from './resnet50';
 export { balancedBatches, type Sampler, shuffledBatches } from './sampler';
@@ -50,10 +52,9 @@ export { constantRate, cosine, type Schedule, steps, warmUp } from './schedule';
 export {
   type EpochRecord,
   plainData,
-  TRAINING_DEFAULTS,
   Trainer,
   type TrainingData,
   type TrainingPosition,
   type TrainingProgress,
-  type TrainingSettings,
 } from './trainer';
+export { TRAINING_DEFAULTS, type TrainingSettings } from './training-settings';

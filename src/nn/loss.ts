@@ -3,7 +3,8 @@ import { relu } from '../tensor/ops/activations';
 import { add, combine, multiply, scale } from '../tensor/ops/arithmetic';
 import { softmaxCrossEntropy } from '../tensor/ops/cross-entropy';
 import { matmul } from '../tensor/ops/matmul';
-import { mean } from '../tensor/ops/reduce';
+import { mean, sum } from '../tensor/ops/reduce';
+import { rightAnswers } from '../tensor/ops/right-answers';
 import { l2Normalize } from '../tensor/ops/rows';
 import { ShapeError } from '../tensor/shape';
 import { Tensor } from '../tensor/tensor';
@@ -26,6 +27,17 @@ export interface CrossEntropyOptions {
 export function crossEntropy(logits: Tensor, labels: Labels, { smoothing = 0 }: CrossEntropyOptions = {}): Tensor {
   expectLabels('cross entropy', labels, logits.shape[0], logits.shape[1]);
   return softmaxCrossEntropy(logits, Tensor.from(logits.backend, labels), { smoothing });
+}
+
+/**
+ * How many rows have their largest logit at the label, counted on the device: a single number, without a gradient.
+ *
+ * @param logits [batch, classes]
+ * @throws Error for a label that is no class
+ */
+export function countRight(logits: Tensor, labels: Labels): Tensor {
+  expectLabels('right answers', labels, logits.shape[0], logits.shape[1]);
+  return noGradient(() => sum(rightAnswers(logits, Tensor.from(logits.backend, labels))));
 }
 
 export interface MarginOptions {

@@ -70,6 +70,16 @@ export abstract class Optimizer {
     });
   }
 
+  /** Everything it remembers from step to step, by name and path; apart from how many steps were made. */
+  tensors(): Map<string, Tensor> {
+    return this.#named();
+  }
+
+  /** Counts as many steps less, for a caller who gives parameters and tensors() the numbers that they had before those. */
+  takeBack(steps: number): void {
+    this.#steps -= steps;
+  }
+
   protected abstract update(update: Update): void;
 
   /** Everything it remembers, for a checkpoint: each by name and path, and the number of steps. */

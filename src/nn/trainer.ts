@@ -1,3 +1,4 @@
+import type { PrepareProgress } from '../kernels/backend';
 import { gradients, noGradient } from '../tensor/autograd';
 import { add, scale } from '../tensor/ops/arithmetic';
 import { stream } from '../tensor/random';
@@ -12,6 +13,7 @@ import { evaluate, imagesTensor, type LabelledImage, rightIn, stacked } from './
 import {
   arcFaceLogits,
   cosFaceLogits,
+  countRight,
   crossEntropy,
   semiHardTriplets,
   squaredDistances,
@@ -20,55 +22,17 @@ import {
 } from './loss';
 import type { MiniResNet } from './mini-resnet';
 import { type LayerMemory, memoryByLayer } from './operations';
-import { AdamW, type Optimizer, Sgd } from './optimizer';
-import { balancedBatches, type Sampler, shuffledBatches } from './sampler';
-import { cosine, type Schedule, steps, warmUp } from './schedule';
-
-/** Everything that decides what a training gives, apart from the network and the images. */
-export interface TrainingSettings {
-  epochs: number;
-  batchSize: number;
-  /** Images of each person in a batch, of batchSize / imagesEach people; 0 for whatever comes, each image once an epoch. */
-  imagesEach: number;
-  seed: number;
-  optimizer: 'sgd' | 'adamw';
-  /** The highest, which it climbs to while warming up. */
-  learningRate: number;
-  /** How it falls afterwards: along half a cosine to zero, or to a tenth after half and after three quarters. */
-  schedule: 'cosine' | 'steps';
-  warmUpEpochs: number;
-  weightDecay: number;
-  /** 'arcface' and 'cosface' need a cosine classifier. */
-  loss: 'softmax' | 'arcface' | 'cosface';
-  /** Of ArcFace (an angle) or CosFace (a cosine). */
-  margin: number;
-  /** How much the triplet loss is worth beside the other; it needs imagesEach of 2 or more. */
-  tripletWeight: number;
-  /** The share of the target that is spread over all people. */
-  smoothing: number;
-  /** The largest common length of all gradients; 0 for any. */
-  clip: number;
-  /** Of the moving average of weights that is evaluated and saved; 0 for the last step's weights. */
-  averageDecay: number;
-}
-
-export const TRAINING_DEFAULTS: TrainingSettings = {
-  epochs: 40,
-  batchSize: 32,
-  imagesEach: 0,
-  seed: 1,
-  optimizer: 'sgd',
-  learningRate: 0.1,
-  schedule: 'cosine',
-  warmUpEpochs: 3,
-  weightDecay: 5e-4,
-  loss: 'softmax',
-  margin: 0.3,
-  tripletWeight: 0,
-  smoothing: 0.1,
-  clip: 0,
-  averageDecay: 0,
-};
+import type { Optimizer } from './optimizer';
+import type { Sampler } from './sampler';
+import { type Schedule, warmUp } from './schedule';
+import { type StepResult, StepsAhead } from './steps-ahead';
+import {
+  makeOptimizer,
+  makeSampler,
+  makeSchedule,
+  TRAINING_DEFAULTS,
+  type TrainingSettings,
+} from './training-settings';
 
 /** The images that a network is trained on and tested with. */
 export interface TrainingData {
@@ -127,8 +91,7 @@ export interface TrainingPosition {
   history: EpochRecord[];
 }
 
-/** Streams of random numbers that start from one seed, each for a purpose of its own. */
-const ORDER = 1;
+/** A stream of random numbers of its own, for what is dropped out. */
 const DROPS = 2;
 
 /**
@@ -140,6 +103,9 @@ const DROPS = 2;
  * The seed and the number of a step decide its images, their variation and what is dropped out: the same seed gives
  * the same weights, and a training that was saved and restored between two steps goes on to the bit as if nothing had
  * happened.
+ *
+ * Steps are recorded and replayed. Where the device computes while the host goes on, they are made ahead of what is
+ * known of them: the results come a few steps late, and several at once.
  */
 export class Trainer {
   readonly network: MiniResNet;
@@ -148,11 +114,19 @@ export class Trainer {
   readonly average: WeightAverage | undefined;
   /** What the first step's forward pass took, layer by layer; none before it. */
   memory: readonly LayerMemory[] = [];
+  /** Hears, before the first step of a run, of each of its kernels that is ready. */
+  onPrepare: PrepareProgress | undefined;
   readonly #data: TrainingData;
   readonly #sampler: Sampler;
   readonly #schedule: Schedule;
   #upcoming: Batch | undefined;
+  /** Of the steps whose results are known. */
   #position: TrainingPosition;
+  /** How many steps the weights have made: as many as the position says, or some more. */
+  #made = 0;
+  #ahead: StepsAhead | undefined;
+  /** Steps that are known and that run() has not told of. */
+  #untold: ToldStep[] = [];
 
   /** @throws Error in one sentence for data or settings that cannot be trained with */
   constructor(network: MiniResNet, data: TrainingData, settings: Partial<TrainingSettings> = {}) {
@@ -180,7 +154,7 @@ export class Trainer {
     return this.settings.epochs * this.stepsPerEpoch;
   }
 
-  /** How many steps were made. */
+  /** How many steps were made, as far as their results are known. */
   get step(): number {
     return this.#position.step;
   }
@@ -189,47 +163,149 @@ export class Trainer {
     return this.#position.history;
   }
 
+  /** At the end of each epoch of the history. */
+  get learningRates(): number[] {
+    return this.history.map(({ epoch }) => this.#schedule(epoch * this.stepsPerEpoch - 1));
+  }
+
+  /** While run() is under way it may lag behind the weights: see settle(). */
   get position(): TrainingPosition {
     return { ...this.#position };
   }
 
   /**
-   * Trains to the end, or until the signal: the step in work is finished first, and run() called again goes on.
-   * @throws Error naming the step, the learning rate and the first layer that failed when the loss is not finite
+   * Trains to the end, or until the signal: the steps in work are finished first, and run() called again goes on.
+   *
+   * @param until no more steps than this are made, counted from the start of the training
+   * @throws Error naming the step, the learning rate and the first layer that failed when the loss is not finite; the
+   *   weights are those of the step before
    */
-  async *run(signal?: AbortSignal): AsyncGenerator<TrainingProgress> {
+  async *run(signal?: AbortSignal, until = this.steps): AsyncGenerator<TrainingProgress> {
     const started = { time: performance.now(), step: this.step };
+    this.#untold = [];
+    // Triplets are chosen by numbers in the midst of a step, which must be waited for.
+    const ahead = this.settings.tripletWeight === 0 ? this.#openAhead() : undefined;
+    this.#ahead = ahead;
+    try {
+      while (this.#made < until && !signal?.aborted) {
+        if (ahead) await this.#goAhead(ahead, until, signal);
+        else await this.#know(await this.#makeStep());
+        yield* this.#tell(started);
+      }
+      await this.settle();
+      yield* this.#tell(started);
+      this.network.evaluate();
+    } finally {
+      try {
+        await this.settle();
+      } finally {
+        this.#ahead = undefined;
+        ahead?.dispose();
+      }
+    }
+  }
+
+  *#tell(started: { time: number; step: number }): Generator<TrainingProgress> {
     const { batchSize } = this.#sampler;
-    while (this.step < this.steps && !signal?.aborted) {
-      const { loss, right, learningRate } = await this.#makeStep();
-      const position = this.#position;
-      position.step++;
-      position.lossSum += loss;
-      position.right += right;
-      const epoch = Math.ceil(this.step / this.stepsPerEpoch);
-      const finished = this.step % this.stepsPerEpoch === 0 ? await this.#finishEpoch(epoch) : undefined;
-      const seconds = (performance.now() - started.time) / 1000;
-      const secondsPerStep = seconds / (this.step - started.step);
+    for (let told = this.#untold.shift(); told; told = this.#untold.shift()) {
+      const { step, loss, right, finished } = told;
+      const secondsPerStep = (performance.now() - started.time) / 1000 / (this.step - started.step);
       yield {
-        step: this.step,
+        step,
         steps: this.steps,
-        epoch,
+        epoch: Math.ceil(step / this.stepsPerEpoch),
         epochs: this.settings.epochs,
         loss,
         accuracy: right / batchSize,
-        learningRate,
+        learningRate: this.#schedule(step - 1),
         imagesPerSecond: batchSize / secondsPerStep,
-        secondsLeft: (this.steps - this.step) * secondsPerStep,
+        secondsLeft: (this.steps - step) * secondsPerStep,
         ...(finished && { finished }),
       };
     }
-    this.network.evaluate();
+  }
+
+  /** Takes a step's results into account; after the last of an epoch the network is evaluated. */
+  async #know({ loss, right }: StepResult): Promise<void> {
+    const position = this.#position;
+    position.step++;
+    position.lossSum += loss;
+    position.right += right;
+    const { step } = position;
+    const finished = step % this.stepsPerEpoch === 0 ? await this.#finishEpoch(step / this.stepsPerEpoch) : undefined;
+    this.#untold.push({ step, loss, right, ...(finished && { finished }) });
+  }
+
+  #openAhead(): StepsAhead {
+    const { network, optimizer, average } = this;
+    const named = [
+      network.parameters(),
+      network.buffers(),
+      optimizer.tensors(),
+      average?.tensors() ?? new Map<string, Tensor>(),
+    ];
+    const state = named.flatMap((tensors) => [...tensors.values()]);
+    return new StepsAhead(state[0].backend, state, { onProgress: this.onPrepare });
+  }
+
+  /** Makes the next few steps, and meanwhile learns of those before them. An epoch's end is waited for. */
+  async #goAhead(ahead: StepsAhead, until: number, signal: AbortSignal | undefined): Promise<void> {
+    const epochEnd = (Math.floor(this.#made / this.stepsPerEpoch) + 1) * this.stepsPerEpoch;
+    const last = Math.min(epochEnd, until);
+    const end = Math.min(this.#made + ahead.window, last);
+    while (this.#made < end && !signal?.aborted) await this.#recordStep(ahead);
+    ahead.ask();
+    const windows = this.#made === last || signal?.aborted ? 0 : ahead.windowsBehind;
+    while (ahead.asked > windows) await this.#learn(ahead);
+  }
+
+  async #recordStep(ahead: StepsAhead): Promise<void> {
+    const { network } = this;
+    const step = this.#made;
+    const { pixels, labels } = await this.#take(step);
+    await ahead.make(step, () => {
+      network.train(stream(this.settings.seed, DROPS, step));
+      const { embeddings, logits } = this.#forward(pixels, labels);
+      const loss = this.#loss(embeddings, logits, labels, []);
+      if (this.memory.length === 0) this.memory = memoryByLayer(network, loss);
+      this.#update(this.#slopes(loss), step);
+      return { loss, right: countRight(logits, labels) };
+    });
+    this.#made++;
+  }
+
+  /** Learns what the oldest steps under way came to. */
+  async #learn(ahead: StepsAhead): Promise<void> {
+    const { first, results, restore } = await ahead.next();
+    for (const result of results) {
+      if (!Number.isFinite(result.loss)) {
+        restore();
+        await this.#makeAgain(first, result.loss);
+      }
+      await this.#know(result);
+    }
+  }
+
+  /** From the weights before a step that is known to go well, up to the one that fails: it is made to say where. */
+  async #makeAgain(first: number, loss: number): Promise<never> {
+    this.optimizer.takeBack(this.#made - first);
+    this.#made = first;
+    while (this.#made <= this.step) await this.#makeStep();
+    throw new Error(`training stopped: the loss was ${loss} at step ${this.step + 1}, and was not when made again`);
+  }
+
+  /**
+   * Waits until the results of all steps that were made are known: then weights and position are of one moment and can
+   * be saved. Does nothing where steps are not made ahead.
+   */
+  async settle(): Promise<void> {
+    while (this.#ahead && this.#ahead.asked > 0) await this.#learn(this.#ahead);
   }
 
   /** Leaves the weights as they are when the loss is not finite. */
-  async #makeStep(): Promise<{ loss: number; right: number; learningRate: number }> {
-    const { network, optimizer, step } = this;
-    const learningRate = this.#schedule(step);
+  async #makeStep(): Promise<StepResult> {
+    const { network } = this;
+    const step = this.#made;
     const { pixels, labels } = await this.#take(step);
     network.train(stream(this.settings.seed, DROPS, step));
 
@@ -239,18 +315,30 @@ export class Trainer {
       const triplets = distances ? semiHardTriplets(await distances.data(), labels) : [];
       const { loss, slopes } = detached(held, () => {
         const loss = this.#loss(embeddings, logits, labels, triplets);
-        return { loss, slopes: this.#clipped(gradients(loss, [...optimizer.parameters.values()])) };
+        return { loss, slopes: this.#slopes(loss) };
       });
       if (this.memory.length === 0) this.memory = memoryByLayer(network, loss);
       const [[value], numbers] = await Promise.all([loss.data(), logits.data()]);
-      if (!Number.isFinite(value)) throw await failure(network, loss, { value, step: step + 1, learningRate });
-      optimizer.learningRate = learningRate;
-      optimizer.step(slopes);
-      this.average?.update();
-      return { loss: value, right: rightIn(numbers, labels), learningRate };
+      if (!Number.isFinite(value))
+        throw await failure(network, loss, { value, step: step + 1, learningRate: this.#schedule(step) });
+      this.#update(slopes, step);
+      this.#made++;
+      return { loss: value, right: rightIn(numbers, labels) };
     } finally {
       for (const tensors of held) tensors.dispose();
     }
+  }
+
+  /** The gradients of all parameters. */
+  #slopes(loss: Tensor): Tensor[] {
+    const all = gradients(loss, [...this.optimizer.parameters.values()]);
+    return this.settings.clip > 0 ? clipGradients(all, this.settings.clip).gradients : all;
+  }
+
+  #update(slopes: Tensor[], step: number): void {
+    this.optimizer.learningRate = this.#schedule(step);
+    this.optimizer.step(slopes);
+    this.average?.update();
   }
 
   /** The batch of a step; the next one is being made ready meanwhile. */
@@ -292,10 +380,6 @@ export class Trainer {
       : add(loss, scale(tripletLoss(embeddings, triplets), this.settings.tripletWeight));
   }
 
-  #clipped(all: Tensor[]): Tensor[] {
-    return this.settings.clip > 0 ? clipGradients(all, this.settings.clip).gradients : all;
-  }
-
   async #finishEpoch(epoch: number): Promise<EpochRecord> {
     const position = this.#position;
     this.average?.swap();
@@ -320,6 +404,7 @@ export class Trainer {
     const remembered = [...tensors].filter(([name]) => name.startsWith('optimizer.'));
     this.optimizer.load(new Map(remembered.map(([name, values]) => [name.slice('optimizer.'.length), values])), source);
     this.#position = { ...position };
+    this.#made = position.step;
   }
 
   /** Frees what the optimiser and the average remember; the network is the caller's. */
@@ -327,6 +412,13 @@ export class Trainer {
     this.optimizer.dispose();
     this.average?.dispose();
   }
+}
+
+/** A step that is known. */
+interface ToldStep extends StepResult {
+  /** Counted from 1. */
+  step: number;
+  finished?: EpochRecord;
 }
 
 interface Batch {
@@ -354,31 +446,4 @@ async function failure(
     `training stopped: the loss is ${value} at step ${step}, learning rate ${learningRate.toPrecision(3)}; ` +
       `the first layer whose output is not finite is ${await firstNotFinite(network, loss)}`,
   );
-}
-
-function makeSampler(
-  labels: readonly number[],
-  { batchSize, imagesEach, seed, tripletWeight }: TrainingSettings,
-): Sampler {
-  const own = stream(seed, ORDER).below(2 ** 32);
-  if (imagesEach === 0) {
-    if (tripletWeight > 0) throw new Error('training: the triplet loss needs several images of each person in a batch');
-    return shuffledBatches(labels.length, batchSize, own);
-  }
-  const people = Math.min(Math.floor(batchSize / imagesEach), new Set(labels).size);
-  if (people < 2)
-    throw new Error(`training: a batch of ${batchSize} images, ${imagesEach} of each person, does not hold two people`);
-  return balancedBatches(labels, { people, imagesEach, seed: own });
-}
-
-const makeSchedule = ({ schedule, learningRate }: TrainingSettings, length: number): Schedule =>
-  schedule === 'cosine'
-    ? cosine(learningRate, length)
-    : steps(learningRate, [Math.round(length / 2), Math.round(0.75 * length)]);
-
-function makeOptimizer(network: MiniResNet, { optimizer, learningRate, weightDecay }: TrainingSettings): Optimizer {
-  const parameters = network.parameters();
-  return optimizer === 'sgd'
-    ? new Sgd(parameters, { learningRate, weightDecay, momentum: 0.9, nesterov: true })
-    : new AdamW(parameters, { learningRate, weightDecay });
 }

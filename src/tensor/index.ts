@@ -16,6 +16,7 @@ export { type PadOptions, pad } from './ops/pad';
 export { averagePool2d, maxPool2d, type PoolOptions } from './ops/pool2d';
 export { mean, sum } from './ops/reduce';
 export { affineWarp, resizeBilinear } from './ops/resample';
+export { rightAnswers } from './ops/right-answers';
 export { l2Normalize, softmax } from './ops/rows';
 export { scaleShift } from './ops/scale-shift';
 export type { Padding, Stride } from './ops/window';

@@ -3,6 +3,7 @@ import type { Slot } from '../kernels/kernel';
 import { type Derivation, differentiable } from './record';
 import { enterScope } from './scope';
 import { formatShape, type Shape, ShapeError, sizeOf } from './shape';
+import { actingFor } from './stand-in';
 
 /** A slot and how many tensors share it. */
 interface Storage {
@@ -16,17 +17,17 @@ interface Storage {
  */
 export class Tensor {
   readonly shape: Shape;
-  readonly backend: Backend;
   /** The operation that made it: what an error after it was freed names. */
   readonly origin: string;
   /** How the gradient passes through it; undefined for what does not depend on parameters, and for parameters. */
   derivation: Derivation | undefined;
+  readonly #backend: Backend;
   readonly #storage: Storage;
   #isParameter = false;
   #disposed = false;
 
   private constructor(backend: Backend, shape: Shape, origin: string, storage: Storage) {
-    this.backend = backend;
+    this.#backend = backend;
     this.shape = shape;
     this.origin = origin;
     this.#storage = storage;
@@ -39,7 +40,8 @@ export class Tensor {
     for (const side of shape)
       if (!Number.isInteger(side) || side < 0)
         throw new ShapeError(`${origin}: ${formatShape(shape)} is no shape; every side must be a whole number`);
-    return new Tensor(backend, shape, origin, { slot: backend.allocate(sizeOf(shape)), references: 0 });
+    const acting = actingFor(backend);
+    return new Tensor(acting, shape, origin, { slot: acting.allocate(sizeOf(shape)), references: 0 });
   }
 
   /**
@@ -50,8 +52,13 @@ export class Tensor {
     if (values.length !== sizeOf(shape))
       throw new ShapeError(`tensor: ${values.length} values do not fill shape ${formatShape(shape)}`);
     const tensor = Tensor.empty(backend, shape, 'tensor');
-    backend.write(tensor.slot, values);
+    tensor.backend.write(tensor.slot, values);
     return tensor;
+  }
+
+  /** Whom to ask for what is done with it: where its numbers are, or what stands in for that at the moment. */
+  get backend(): Backend {
+    return actingFor(this.#backend);
   }
 
   /** Where the numbers are. @throws Error after the tensor was freed */

@@ -9,6 +9,7 @@ export class TracingBackend implements Backend {
   readonly name;
   readonly description;
   readonly bytesOfNumber;
+  readonly isAsynchronous = false;
   readonly liveBytes = 0;
   readonly calls: KernelCall[] = [];
   readonly target: Backend;

@@ -24,6 +24,7 @@ async function written(
 ): Promise<string> {
   const stream = Object.assign(new PassThrough({ encoding: 'utf8' }), terminal);
   const bar = await startTrainingBar([], { progress: true, json: false, ...options }, stream);
+  bar.prepare(3, 17);
   for (let step = 1; step <= 20; step++)
     bar.show({
       step,
@@ -48,6 +49,7 @@ test('a terminal shows the bar and a chart above it, that grows, each line withi
   const text = await written({ isTTY: true, columns: 90, rows: 30 });
   const lines = linesOf(text);
   assert.ok(lines.some((line) => line.includes('Loss') && line.includes('Accuracy, %')));
+  assert.match(text, 'making the first step ready: 3 of 17 kernels');
   for (const last of [2, 5, 10])
     assert.ok(
       lines.some((line) => line.trim().startsWith(`epochs 1 to ${last}:`)),

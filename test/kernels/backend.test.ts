@@ -142,6 +142,39 @@ testOnEachDevice(test, 'a program can be replayed on new numbers, and freed', as
   assert.is(backend.liveBytes, before);
 });
 
+testOnEachDevice(test, 'a program can be given other scalars, which earlier runs do not see', async (backend) => {
+  const [a, b, c] = [filled(backend, [1, 2]), backend.allocate(2), backend.allocate(2)];
+  const scaled = (input: Slot, output: Slot, factor: number, length = 2): KernelCall => ({
+    kernel: 'scale',
+    inputs: { input },
+    outputs: { output },
+    attributes: { length, factor, offset: 1 },
+  });
+  const program = await backend.prepare([scaled(a, b, 2), scaled(b, c, 3)], new Set());
+  program.run();
+  const reading = backend.read(c);
+  program.run();
+  program.change(new Map([[1, scaled(b, c, -1)]]));
+  program.change(new Map([[0, scaled(a, b, 10)]]));
+  program.run();
+  assert.equal([...(await reading)], [10, 16]);
+  assert.equal(await numbersOf(backend, c), [-10, -20]);
+  const other: KernelCall = {
+    kernel: 'sigmoid',
+    inputs: { input: a },
+    outputs: { output: b },
+    attributes: { length: 2 },
+  };
+  if (backend.name !== 'reference')
+    // which has nothing that it could compare
+    assert.throws(
+      () => program.change(new Map([[0, other]])),
+      /a program's sigmoid was changed in more than its scalars/,
+    );
+  program.free();
+  for (const slot of [a, b, c]) backend.free(slot);
+});
+
 testOnEachDevice(test, 'use after free throws and names the slot', async (backend) => {
   const slot = filled(backend, [1, 2, 3]);
   const other = filled(backend, [1, 2, 3]);

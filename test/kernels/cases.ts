@@ -183,15 +183,17 @@ export const KERNEL_CASES: { [K in KernelName]: Case<K>[] } = {
     }),
   })),
 
-  averagePool2d: CHANNEL_WINDOWS.map((sizes) => ({
-    title: title(sizes),
-    call: ({ input, output }) => ({
-      kernel: 'averagePool2d',
-      inputs: { input: input(inputLength(sizes)) },
-      outputs: { output: output(positions(sizes) * sizes.channels) },
-      attributes: sizes,
-    }),
-  })),
+  averagePool2d: CHANNEL_WINDOWS.flatMap((sizes) =>
+    [undefined, sizes.channels + 5].map((outChannels) => ({
+      title: `${title(sizes)}, to ${outChannels ?? 'as many'} channels`,
+      call: ({ input, output }) => ({
+        kernel: 'averagePool2d',
+        inputs: { input: input(inputLength(sizes)) },
+        outputs: { output: output(positions(sizes) * (outChannels ?? sizes.channels)) },
+        attributes: { ...sizes, outChannels },
+      }),
+    })),
+  ),
 
   globalAveragePool: [
     [1, 1, 1],

@@ -23,6 +23,7 @@ type TrainingKernel =
   | 'combine'
   | 'crop'
   | 'repeat'
+  | 'rightAnswers'
   | 'slice'
   | 'softmaxCrossEntropy';
 
@@ -272,6 +273,24 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
       }),
     })),
   ),
+
+  // Labels at the largest logit in about every second row; a tie, which is not right, in the first.
+  rightAnswers: ROWS.map(([rows, columns]) => ({
+    title: `[${rows},${columns}]`,
+    call: ({ input, output }) => ({
+      kernel: 'rightAnswers',
+      inputs: {
+        logits: input(rows * columns, (x, i) => {
+          const [row, column] = [Math.floor(i / columns), i % columns];
+          if (row === 0) return 1;
+          return row % 2 === 0 && column === wholeNumbersBelow(columns)(0, row) ? 100 : x;
+        }),
+        labels: input(rows, wholeNumbersBelow(columns)),
+      },
+      outputs: { output: output(rows) },
+      attributes: { rows, columns },
+    }),
+  })),
 
   softmaxCrossEntropyGradient: ROWS.flatMap(([rows, columns]) =>
     [0, 0.1].map((smoothing) => ({

@@ -252,7 +252,47 @@ const NETWORKS: Network[] = [
         return [relu(add(branch, trunk)), pad(maxPool2d(x, { size: 2 }), { bottom: 1, right: 1 })];
       };
     },
-    plan: ['conv2d', 'averagePool2d', 'pad', 'conv2d', 'maxPool2d', 'pad'],
+    plan: ['conv2d', 'averagePool2d', 'conv2d', 'maxPool2d', 'pad'],
+  },
+  {
+    title: 'channels of zeros after a mean that is looked at as another image stay by themselves',
+    inputShape: [1, 4, 4, 4],
+    make: () => (x) => [pad(averagePool2d(x, { size: 2 }).reshape(1, 4, 1, 4), { channels: 2 })],
+    plan: ['averagePool2d', 'pad'],
+  },
+  {
+    title: "an image's scale and shift, before a convolution that reads nothing outside of it",
+    inputShape: [2, 7, 6, 3],
+    make(weights) {
+      const [filter, bias] = [weights.normal(3, 2, 3, 5), weights.normal(5)];
+      const [factor, shift, statistics] = [weights.normal(3), weights.normal(3), weights.statistics(5)];
+      return (x) => {
+        const standard = scaleShift(x, factor, shift);
+        return [relu(batchNorm(conv2d(standard, filter, { bias, stride: 2, padding: 'valid' }), statistics))];
+      };
+    },
+    plan: ['conv2d'],
+  },
+  {
+    title: "an image's scale and shift before a convolution that sees the edge, or one of two, stays by itself",
+    inputShape: [1, 4, 4, 3],
+    make(weights) {
+      const [filter, other, factor, shift] = [
+        weights.normal(3, 3, 3, 2),
+        weights.normal(1, 1, 3, 2),
+        weights.normal(3),
+        weights.normal(3),
+      ];
+      return (x) => {
+        const standard = scaleShift(scaleShift(x, factor, shift), shift, factor);
+        return [
+          conv2d(scaleShift(x, factor, shift), filter),
+          conv2d(standard, other, { padding: 'valid' }),
+          conv2d(standard, filter, { padding: 'valid' }),
+        ];
+      };
+    },
+    plan: ['scaleShift', 'scaleShift', 'scaleShift', 'conv2d', 'conv2d', 'conv2d'],
   },
   {
     title: 'what is read twice is not fused away',

@@ -17,7 +17,8 @@ import {
   standardized,
 } from '../../src/nn/evaluation';
 import { MiniResNet, miniResNetFrom } from '../../src/nn/mini-resnet';
-import { plainData, Trainer, type TrainingData, type TrainingSettings } from '../../src/nn/trainer';
+import { plainData, Trainer, type TrainingData } from '../../src/nn/trainer';
+import type { TrainingSettings } from '../../src/nn/training-settings';
 import { random, stream } from '../../src/tensor/random';
 import { scope } from '../../src/tensor/scope';
 import { ShapeError } from '../../src/tensor/shape';
@@ -68,13 +69,22 @@ function make(backend: Backend, settings: Partial<TrainingSettings> = {}, classi
 }
 
 async function advance(trainer: Trainer, steps: number): Promise<number[]> {
-  const stop = new AbortController();
   const losses: number[] = [];
-  for await (const { loss } of trainer.run(stop.signal)) {
-    losses.push(loss);
-    if (losses.length === steps) stop.abort();
-  }
+  for await (const { loss } of trainer.run(undefined, Math.min(trainer.steps, trainer.step + steps))) losses.push(loss);
   return losses;
+}
+
+/** A backend that claims to compute while the host goes on, so that steps are made ahead on it. */
+class Asynchronous extends MeteredBackend {
+  override get isAsynchronous() {
+    return true;
+  }
+}
+
+/** Everything that steps change. */
+async function everything({ network, optimizer, average }: Trainer) {
+  const all = [await network.state(), await optimizer.state(), (await average?.state()) ?? new Map()];
+  return all.map((tensors) => [...tensors].map(([name, { values }]) => [name, [...values]]));
 }
 
 const test = suite('the trainer');
@@ -109,7 +119,10 @@ test('live bytes and their peak are the same over 500 steps, and the layers say 
   const { network, trainer, dispose } = make(backend, { epochs: 167 });
   const live = new Set<number>();
   const peaks = new Set<number>();
+  const kept = backend.liveBytes;
   backend.takePeak();
+  const compiled: number[] = [];
+  trainer.onPrepare = (count, total) => compiled.push(count / total);
   for await (const { step, finished } of trainer.run()) {
     live.add(backend.liveBytes);
     const peak = backend.takePeak();
@@ -119,8 +132,11 @@ test('live bytes and their peak are the same over 500 steps, and the layers say 
   assert.is(live.size, 1);
   assert.is(peaks.size, 1);
   const [[peak], [between]] = [peaks, live].map((set) => [...set]);
+  assert.is(peak, between, 'a step that is replayed takes nothing that was not there before');
+  assert.is(backend.liveBytes, kept);
+  assert.is(compiled.at(-1), 1, 'it is heard when all kernels are ready');
   const forward = trainer.memory.reduce((sum, { bytes }) => sum + bytes, 0);
-  assert.ok(forward > 0 && between + forward <= peak, `${between} + ${forward} of ${peak}`);
+  assert.ok(forward > 0 && kept + forward <= peak, `${kept} + ${forward} of ${peak}`);
   const stem = trainer.memory.find(({ layer }) => layer === 'stem.conv');
   assert.equal(stem?.results, [{ name: 'conv2d', shape: [8, 6, 5, 4] }]);
   assert.is(stem?.bytes, 4 * 8 * 6 * 5 * 4);
@@ -173,6 +189,129 @@ testOnEachDevice(test, 'a loss that is not finite names the step, the rate and t
   const after = await network.state();
   assert.equal(after.get('stem.conv.weight'), before.get('stem.conv.weight'));
   dispose();
+});
+
+test('steps made ahead are the same steps: each is told of, once, and leaves the same behind', async () => {
+  const wasm = await openWasm({ threads: 2 });
+  for (const [settings, classifier] of [
+    [{}, 'linear'],
+    [{ optimizer: 'adamw', learningRate: 0.01, averageDecay: 0.9, clip: 1 }, 'linear'],
+    [{ loss: 'arcface', margin: 0.1 }, 'cosine'],
+    [{ imagesEach: 2, tripletWeight: 1, loss: 'cosface' }, 'cosine'], // reads in the midst of a step: is not made ahead
+  ] as const) {
+    // 24 images, one a batch or two: more steps an epoch than are read together.
+    const [plain, ahead] = [wasm, new Asynchronous(wasm)].map((backend) =>
+      make(
+        backend,
+        { batchSize: 2, epochs: 2, ...settings, ...('imagesEach' in settings && { batchSize: 4 }) },
+        classifier,
+      ),
+    );
+    const told = [];
+    for (const { trainer } of [plain, ahead]) {
+      const records = [];
+      for await (const { imagesPerSecond, secondsLeft, ...record } of trainer.run()) {
+        assert.ok(imagesPerSecond > 0 && secondsLeft >= 0);
+        records.push(record);
+      }
+      told.push(records);
+    }
+    assert.equal(told[1], told[0]);
+    assert.is(told[1].length, ahead.trainer.steps);
+    assert.equal(await everything(ahead.trainer), await everything(plain.trainer));
+    assert.equal(ahead.trainer.memory, plain.trainer.memory);
+    plain.dispose();
+    ahead.dispose();
+  }
+  assert.is(wasm.liveBytes, 0);
+  await wasm.close();
+});
+
+test('what is saved while steps are made ahead goes on to the same end', async () => {
+  const wasm = await openWasm({ threads: 1 });
+  const ahead = new Asynchronous(wasm);
+  const settings = { batchSize: 2, epochs: 2, averageDecay: 0.9 };
+  const whole = make(wasm, settings);
+  await advance(whole.trainer, 1000);
+  for (const saved of [1, 3, 8, 9, 12, 13, 19]) {
+    const first = make(ahead, settings);
+    let file: Uint8Array | undefined;
+    for await (const { step } of first.trainer.run())
+      if (step === saved) {
+        file = await encodeCheckpoint(first.trainer, {});
+        assert.is(first.trainer.step, step < 13 ? 12 : 24, 'all steps that were made, to the end of the epoch');
+        if (saved > 8) break; // what was made ahead is finished, then the training rests
+      }
+    assert.ok(file);
+    assert.equal(first.trainer.position, { ...first.trainer.position, step: first.trainer.optimizer.steps });
+    await advance(first.trainer, 1000);
+    const second = make(wasm, settings);
+    resume(second.trainer, decodeModel(file, 'a.safetensors'), 'a.safetensors');
+    await advance(second.trainer, 1000);
+    for (const { trainer } of [first, second]) {
+      assert.equal(trainer.history, whole.trainer.history, `saved at ${saved}`);
+      assert.equal(await everything(trainer), await everything(whole.trainer));
+    }
+    first.dispose();
+    second.dispose();
+  }
+  whole.dispose();
+  assert.is(wasm.liveBytes, 0);
+  await wasm.close();
+});
+
+test('a training that is stopped finishes and tells of the steps in work', async () => {
+  const wasm = await openWasm({ threads: 1 });
+  for (const backend of [wasm, new Asynchronous(wasm)]) {
+    const { trainer, dispose } = make(backend, { batchSize: 2 });
+    const stop = new AbortController();
+    const steps: number[] = [];
+    for await (const { step } of trainer.run(stop.signal)) {
+      steps.push(step);
+      if (step === 3) stop.abort();
+    }
+    assert.equal(
+      steps,
+      Array.from(steps, (_, k) => k + 1),
+    );
+    assert.is(trainer.step, steps.length);
+    assert.is(trainer.optimizer.steps, steps.length);
+    if (backend === wasm) assert.is(steps.length, 3);
+    assert.equal((await advance(trainer, 2)).length, 2);
+    dispose();
+  }
+  assert.is(wasm.liveBytes, 0);
+  await wasm.close();
+});
+
+test('a loss that is not finite leaves the weights before it, however many steps were made since', async () => {
+  const wasm = await openWasm({ threads: 1 });
+  for (const bad of [1, 4, 8, 9, 11, 12]) {
+    const results = [];
+    for (const backend of [wasm, new Asynchronous(wasm)]) {
+      const options = { input: SHAPE, widths: [4], depths: [1], embedding: 4, dropout: 0.1, classes: CLASSES };
+      const network = new MiniResNet({ backend, random: random(3) }, options);
+      const plain = plainData(images(6, 1), images(3, 2));
+      const data: TrainingData = {
+        ...plain,
+        batch: async (indices, step) => {
+          const pixels = await plain.batch(indices, step);
+          return step === bad - 1 ? pixels.fill(3e38) : pixels;
+        },
+      };
+      const trainer = new Trainer(network, data, { batchSize: 2, optimizer: 'adamw', averageDecay: 0.9 });
+      const { message } = await rejection(advance(trainer, 1000));
+      results.push({ message, position: trainer.position, state: await everything(trainer) });
+      trainer.dispose();
+      network.dispose();
+      assert.is(wasm.liveBytes, 0);
+    }
+    assert.match(results[1].message, `at step ${bad}, learning rate`);
+    assert.match(results[1].message, /not finite is stem\.conv/);
+    assert.equal(results[1], results[0]);
+    assert.is(results[1].position.step, bad - 1);
+  }
+  await wasm.close();
 });
 
 test('a checkpoint is a model; a finished one holds weights only, and tells people apart', async () => {

@@ -12,6 +12,7 @@ import {
   type Random,
   random,
   resizeBilinear,
+  rightAnswers,
   scope,
   sum,
   Tensor,
@@ -146,6 +147,7 @@ test('operations without a gradient say so when it is asked for', () => {
     resizeBilinear: () => gradients(sum(resizeBilinear(image, 3, 3)), [image]),
     affineWarp: () => gradients(sum(affineWarp(image, make(1, 6), 3, 3)), [image]),
     adamStep: () => gradients(sum(adamStep(vector, vector, vector, { rate: 1, epsilon: 1, shrink: 1 })), [vector]),
+    rightAnswers: () => gradients(sum(rightAnswers(make(2, 3), make(2))), [vector]),
   };
   for (const [operation, use] of Object.entries(uses))
     assert.match(thrown(use).message, new RegExp(`^${operation} has no gradient with respect to its input \\[`));

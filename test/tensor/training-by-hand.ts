@@ -5,6 +5,7 @@ import {
   dropout,
   mean,
   random,
+  rightAnswers,
   slice,
   softmaxCrossEntropy,
   sum,
@@ -123,6 +124,27 @@ export const TRAINING = {
         says: 'slice: 2 places from 2 are not inside axis 1 of [2,3]',
       },
       { apply: (make) => slice(make([2, 3]), 2, 0, 1), says: 'slice: [2,3] has no axis 2' },
+    ],
+  },
+  rightAnswers: {
+    cases: [
+      {
+        title: 'the largest, not the largest, a tie, and no number beside it',
+        apply: (make) =>
+          rightAnswers(make([4, 3], [1, 3, 2, 3, 1, 2, 0, 5, 5, Number.NaN, 1, 0]), make([4], [1, 2, 1, 1])),
+        shape: [4],
+        values: [1, 0, 0, 0],
+      },
+    ],
+    refusals: [
+      {
+        apply: (make) => rightAnswers(make([2, 3]), make([3])),
+        says: 'rightAnswers: labels [3] do not fit logits [2,3], expected [2]',
+      },
+      {
+        apply: (make) => rightAnswers(make([3]), make([3])),
+        says: 'rightAnswers: logits [3] has 1 axes, expected [batch, classes]',
+      },
     ],
   },
   softmaxCrossEntropy: {

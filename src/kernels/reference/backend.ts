@@ -21,6 +21,7 @@ import { prelu, preluInputGradient, preluSlopesGradient } from './prelu';
 import type { ReferenceKernel } from './reference-kernel';
 import { repeat } from './repeat';
 import { resizeBilinear } from './resize-bilinear';
+import { rightAnswers } from './right-answers';
 import { scale } from './scale';
 import { scaleShift } from './scale-shift';
 import { sigmoid, sigmoidGradient } from './sigmoid';
@@ -63,6 +64,7 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   preluSlopesGradient,
   repeat,
   resizeBilinear,
+  rightAnswers,
   scale,
   scaleShift,
   sigmoid,
@@ -93,6 +95,7 @@ export function openReference(): Backend {
     name: 'reference',
     description: 'plain loops in float64, one thread',
     bytesOfNumber: 8,
+    isAsynchronous: false,
     get liveBytes() {
       return liveBytes;
     },
@@ -115,7 +118,14 @@ export function openReference(): Backend {
     read: async (slot) => at(slot).slice(),
     run,
     async prepare(calls) {
-      return { run: () => calls.forEach(run), free: () => {} };
+      const current = [...calls];
+      return {
+        change: (changed) => {
+          for (const [index, call] of changed) current[index] = call;
+        },
+        run: () => current.forEach(run),
+        free: () => {},
+      };
     },
     async close() {
       storage.clear();

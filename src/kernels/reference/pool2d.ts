@@ -30,12 +30,15 @@ export const maxPool2d: ReferenceKernel<'maxPool2d'> = ({ inputs, outputs, attri
   });
 };
 
-// Y[n,i,j,c] = mean over the window of X, positions outside the image left out
+// Y[n,i,j,c] = mean over the window of X, positions outside the image left out; 0 in channels that X does not have
 export const averagePool2d: ReferenceKernel<'averagePool2d'> = ({ inputs, outputs, attributes }, at) => {
   const input = at(inputs.input);
-  const output = at(outputs.output);
+  const output = at(outputs.output).fill(0);
+  const { channels, outChannels = channels } = attributes;
   forEachWindow(attributes, (place, window) => {
-    output[place] = window.reduce((sum, source) => sum + input[source], 0) / window.length;
+    const pixel = Math.floor(place / channels);
+    const mean = window.reduce((sum, source) => sum + input[source], 0) / window.length;
+    output[pixel * outChannels + (place % channels)] = mean;
   });
 };
 

@@ -1,12 +1,20 @@
 import type { KernelCall } from '../kernel';
 import { f32, f32x4 } from './assembler';
 import type { Job, Planning } from './job';
+import { padJob } from './pad';
 import { type WindowKernel, windowJob } from './windows';
 
 export const averagePool2d = (
   { inputs, outputs, attributes }: KernelCall<'averagePool2d'>,
-  { address }: Planning,
-): Job[] => [windowJob(mean, attributes, address(inputs.input), address(outputs.output))];
+  { address, passingScratch }: Planning,
+): Job[] => {
+  const { batch, channels, outHeight: height, outWidth: width, outChannels = channels } = attributes;
+  const [input, output] = [address(inputs.input), address(outputs.output)];
+  if (outChannels === channels) return [windowJob(mean, attributes, input, output)];
+  const narrow = passingScratch(4 * batch * height * width * channels);
+  const sizes = { batch, height, width, channels, outHeight: height, outWidth: width, outChannels, top: 0, left: 0 };
+  return [windowJob(mean, attributes, input, narrow), padJob(sizes, narrow, output)];
+};
 
 const mean: WindowKernel = {
   key: 'averagePool2d',

@@ -1,5 +1,5 @@
 import { platform } from '#platform';
-import type { Backend, Program } from '../backend';
+import type { Backend, PrepareProgress, Program } from '../backend';
 import type { KernelCall, KernelName, Slot } from '../kernel';
 import { activation } from './activation';
 import { activationGradient } from './activation-gradient';
@@ -36,6 +36,7 @@ import { prelu } from './prelu';
 import { preluInputGradient, preluSlopesGradient } from './prelu-gradient';
 import { repeat } from './repeat';
 import { resizeBilinear } from './resize-bilinear';
+import { rightAnswers } from './right-answers';
 import { scale } from './scale';
 import { scaleShift } from './scale-shift';
 import { sigmoid } from './sigmoid';
@@ -87,6 +88,7 @@ const kernels: Kernels = {
   softmaxGradient,
   softmaxCrossEntropy,
   softmaxCrossEntropyGradient,
+  rightAnswers,
   l2NormalizeGradient,
   repeat,
   slice,
@@ -162,6 +164,7 @@ class WasmBackend implements Backend {
   }
 
   readonly bytesOfNumber = 4;
+  readonly isAsynchronous = false;
 
   get liveBytes(): number {
     return this.memory.liveBytes + this.packedBytes;
@@ -204,13 +207,27 @@ class WasmBackend implements Backend {
     }
   }
 
-  async prepare(calls: readonly KernelCall[], constants: ReadonlySet<Slot>): Promise<Program> {
+  async prepare(
+    calls: readonly KernelCall[],
+    constants: ReadonlySet<Slot>,
+    onProgress?: PrepareProgress,
+  ): Promise<Program> {
     const holdings = new Holdings(this.memory, this.tables);
     const planning = this.planning(constants, holdings);
-    const jobs = calls.flatMap((call) => planCall(call, planning));
-    await this.modules.compileAll(jobs.map(({ code }) => code));
+    const jobsOfCalls = calls.map((call) => planCall(call, planning));
+    const jobs = jobsOfCalls.flat();
+    await this.modules.compileAll(
+      jobs.map(({ code }) => code),
+      onProgress,
+    );
     const once = jobs.filter((job) => job.once === true);
-    const repeated = jobs.filter((job) => job.once !== true);
+    const repeatedOfCalls = jobsOfCalls.map((some) => some.filter((job) => job.once !== true));
+    const repeated = repeatedOfCalls.flat();
+    let count = 0;
+    const firstJobs = repeatedOfCalls.map((some) => {
+      count += some.length;
+      return count - some.length;
+    });
     this.threads.run(once.map((job) => this.threadJob(job)));
     const threadJobs = repeated.map((job) => this.threadJob(job));
     for (const { module } of threadJobs) module.users++;
@@ -222,6 +239,19 @@ class WasmBackend implements Backend {
     let isFreed = false;
     return {
       packed: [...constants].filter((slot) => isPacked(this.memory.addressOf(slot))),
+      change: (changed) => {
+        const changedJobs = new Map<number, ThreadJob>();
+        for (const [index, call] of changed) {
+          const first = firstJobs[index];
+          for (const [k, { code, arguments: values, pieces }] of planCall(call, planning).entries()) {
+            const before = repeatedOfCalls[index][k];
+            if (before?.code.key !== code.key || before.pieces !== pieces)
+              throw new Error(`wasm: a program's ${call.kernel} was changed in more than its scalars`);
+            changedJobs.set(first + k, { ...threadJobs[first + k], arguments: values });
+          }
+        }
+        this.threads.change(batch, changedJobs);
+      },
       run: () => {
         if (isFreed) throw new Error('wasm: a program is run after it was freed');
         this.threads.runBatch(batch);

@@ -1,3 +1,4 @@
+import type { PrepareProgress } from '../backend';
 import type { RunPieces } from './batch';
 import type { Code } from './job';
 import type { Memory } from './memory';
@@ -52,13 +53,15 @@ export class Modules {
   }
 
   /** Compiles what is new among these, side by side. */
-  async compileAll(codes: readonly Code[]): Promise<void> {
+  async compileAll(codes: readonly Code[], onProgress?: PrepareProgress): Promise<void> {
     const fresh = new Map(codes.filter(({ key }) => !this.compiled.has(key)).map((code) => [code.key, code]));
+    let count = 0;
     await Promise.all(
       [...fresh.values()].map(async (code) => {
         const bytes = code.emit(this.memory.limits);
         const module = await WebAssembly.compile(bytes);
         if (!this.compiled.has(code.key)) this.keep(code.key, bytes, module);
+        onProgress?.(++count, fresh.size);
       }),
     );
   }

@@ -37,10 +37,10 @@ export interface ThreadJob extends RunnableJob {
 
 /** Jobs that are written down in the memory (or kept here, where no worker takes part: address 0). */
 export interface Batch {
-  readonly jobs: readonly ThreadJob[];
+  readonly jobs: ThreadJob[];
   readonly address: number;
-  /** By this workers know a batch that they have read before. */
-  readonly serial: number;
+  /** By this workers know a batch that they have read before: a new one when it is changed. */
+  serial: number;
   free(): void;
 }
 
@@ -112,7 +112,17 @@ export class Threads {
     const free = () => {
       if (address !== 0) this.memory.freeBytes(address);
     };
-    return { jobs, address, serial: this.nextSerial++, free };
+    return { jobs: [...jobs], address, serial: this.nextSerial++, free };
+  }
+
+  /** Other jobs at some places of a batch. */
+  change(batch: Batch, changed: ReadonlyMap<number, ThreadJob>): void {
+    if (batch.address !== 0) this.lookAgain();
+    for (const [k, job] of changed) {
+      batch.jobs[k] = job;
+      if (batch.address !== 0) this.writeJob(batch.address, k, job);
+    }
+    batch.serial = this.nextSerial++;
   }
 
   /** Runs jobs once. */
@@ -174,21 +184,27 @@ export class Threads {
   }
 
   private writeJobs(address: number, jobs: readonly ThreadJob[]): void {
-    if (this.words.buffer !== this.memory.memory.buffer) this.words = new Int32Array(this.memory.memory.buffer);
-    const { words } = this;
-    for (let k = 0; k < jobs.length; k++) {
-      const { module, arguments: values, pieces, grain } = jobs[k];
-      if (values.length > MAX_ARGUMENTS) throw new Error(`wasm: a job with ${values.length} arguments`);
-      const base = (address >>> 2) + k * JOB_WORDS;
-      words[base + JOB_MODULE] = module.id;
-      words[base + JOB_CODE_ADDRESS] = module.address;
-      words[base + JOB_CODE_BYTES] = module.bytes.length;
-      words[base + JOB_PIECES] = pieces;
-      words[base + JOB_GRAIN] = grain;
-      words[base + JOB_ARGUMENT_COUNT] = values.length;
-      new Float64Array(words.buffer, (base + JOB_ARGUMENTS) * 4, values.length).set(values);
-    }
+    this.lookAgain();
+    for (let k = 0; k < jobs.length; k++) this.writeJob(address, k, jobs[k]);
     this.resetCounters(address, jobs.length);
+  }
+
+  private writeJob(address: number, k: number, { module, arguments: values, pieces, grain }: ThreadJob): void {
+    if (values.length > MAX_ARGUMENTS) throw new Error(`wasm: a job with ${values.length} arguments`);
+    const { words } = this;
+    const base = (address >>> 2) + k * JOB_WORDS;
+    words[base + JOB_MODULE] = module.id;
+    words[base + JOB_CODE_ADDRESS] = module.address;
+    words[base + JOB_CODE_BYTES] = module.bytes.length;
+    words[base + JOB_PIECES] = pieces;
+    words[base + JOB_GRAIN] = grain;
+    words[base + JOB_ARGUMENT_COUNT] = values.length;
+    new Float64Array(words.buffer, (base + JOB_ARGUMENTS) * 4, values.length).set(values);
+  }
+
+  /** The memory may have grown, which leaves views of it behind. */
+  private lookAgain(): void {
+    if (this.words.buffer !== this.memory.memory.buffer) this.words = new Int32Array(this.memory.memory.buffer);
   }
 
   private resetCounters(address: number, count: number): void {

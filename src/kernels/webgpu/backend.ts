@@ -2,6 +2,7 @@ import type { Backend, CopyRange, Program } from '../backend';
 import type { KernelCall, Slot } from '../kernel';
 import { createBuffers, MAP_MODE_READ } from './buffers';
 import { createCommands } from './commands';
+import { type Counts, noCounts } from './counts';
 import { openDevice } from './device';
 import { type Dispatch, foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
 import { dispatchesOf } from './kernels';
@@ -20,6 +21,7 @@ export interface WebgpuBackend extends Backend {
   readonly device: GPUDevice;
   /** Whether the "GPU" is a driver that computes on the CPU (SwiftShader, llvmpipe, WARP). */
   readonly isSoftware: boolean;
+  readonly counts: Readonly<Counts>;
   /** A program of dispatches that the caller has chosen: to compare tiles and shaders. */
   prepareDispatches(dispatches: readonly Dispatch[]): Promise<Program>;
 }
@@ -34,27 +36,31 @@ export async function openWebgpu({
 }: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const open = await openDevice(supplied, allowSoftware);
   const { device, description, isSoftware } = open;
+  const counts = noCounts();
   const uniforms = createUniformBuffer(device, CALLS_A_BATCH);
+  counts.buffers++;
   const uniformBytes = new ArrayBuffer(UNIFORM_STRIDE * CALLS_A_BATCH);
   let callsInBatch = 0;
 
-  const commands = createCommands(device, () => {
+  const commands = createCommands(device, counts, () => {
     device.queue.writeBuffer(uniforms, 0, uniformBytes, 0, UNIFORM_STRIDE * callsInBatch);
+    counts.bytesWritten += UNIFORM_STRIDE * callsInBatch;
     callsInBatch = 0;
   });
-  const buffers = createBuffers(device, commands.flush);
-  const pipelines = createPipelines(device);
+  const buffers = createBuffers(device, counts, commands.flush);
+  const pipelines = createPipelines(device, counts);
   const workgroupLimit = device.limits.maxComputeWorkgroupsPerDimension;
 
-  const prepareDispatches = (dispatches: readonly Dispatch[]) =>
-    prepareProgram(dispatches, { open, buffers, commands, pipelines });
+  const backstage = { open, buffers, commands, pipelines, counts };
 
   return {
     name: 'webgpu',
     description,
     isSoftware,
     device,
+    counts,
     bytesOfNumber: 4,
+    isAsynchronous: true,
     get liveBytes() {
       return buffers.liveBytes;
     },
@@ -73,6 +79,7 @@ export async function openWebgpu({
       const isPlain = values instanceof Float32Array && values.buffer instanceof ArrayBuffer;
       const numbers = isPlain ? values : Float32Array.from(values);
       device.queue.writeBuffer(buffers.at(slot), 4 * offset, numbers);
+      counts.bytesWritten += numbers.byteLength;
     },
 
     copy(from: Slot, to: Slot, { length, fromOffset = 0, toOffset = 0 }: CopyRange) {
@@ -120,8 +127,8 @@ export async function openWebgpu({
       commands.flushIfFull();
     },
 
-    prepare: (calls) => prepareDispatches(calls.flatMap(dispatchesOf)),
-    prepareDispatches,
+    prepare: (calls, _, onProgress) => prepareProgram(calls.map(dispatchesOf), backstage, onProgress),
+    prepareDispatches: (dispatches) => prepareProgram([dispatches], backstage),
 
     async close() {
       commands.flush();

@@ -1,4 +1,5 @@
 import type { Slot } from '../kernel';
+import type { Counts } from './counts';
 
 // The numbers of the WebGPU specification: the globals GPUBufferUsage and GPUMapMode exist in browsers only.
 export const BUFFER_USAGE = { mapRead: 0x1, copySource: 0x4, copyDestination: 0x8, uniform: 0x40, storage: 0x80 };
@@ -31,12 +32,12 @@ export interface Buffers {
  * Buffers come in few sizes and are used again, so that a steady state creates none.
  * @param flush submits what is encoded; a buffer must not be destroyed before.
  */
-export function createBuffers(device: GPUDevice, flush: () => void): Buffers {
+export function createBuffers(device: GPUDevice, counts: Counts, flush: () => void): Buffers {
   const limit = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
   const live = new Map<Slot, GPUBuffer>();
   const freed = new WeakSet<Slot>();
-  const storage = createPool(device, STORAGE, flush);
-  const staging = createPool(device, STAGING, flush);
+  const storage = createPool(device, STORAGE, counts, flush);
+  const staging = createPool(device, STAGING, counts, flush);
   const dummy = device.createBuffer({ size: 256, usage: STORAGE });
   let liveBytes = 0;
 
@@ -97,7 +98,7 @@ export function roundedSize(bytes: number): number {
   return Math.max(256, Math.ceil(bytes / step) * step);
 }
 
-function createPool(device: GPUDevice, usage: number, flush: () => void) {
+function createPool(device: GPUDevice, usage: number, counts: Counts, flush: () => void) {
   const idle = new Map<number, GPUBuffer[]>();
   let idleBytes = 0;
 
@@ -111,9 +112,12 @@ function createPool(device: GPUDevice, usage: number, flush: () => void) {
     empty,
     take(size: number): GPUBuffer {
       const buffer = idle.get(size)?.pop();
-      if (!buffer) return device.createBuffer({ size, usage });
-      idleBytes -= size;
-      return buffer;
+      if (buffer) {
+        idleBytes -= size;
+        return buffer;
+      }
+      counts.buffers++;
+      return device.createBuffer({ size, usage });
     },
     give(buffer: GPUBuffer) {
       const buffers = idle.get(buffer.size);

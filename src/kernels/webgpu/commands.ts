@@ -1,3 +1,5 @@
+import type { Counts } from './counts';
+
 /** Work is handed to the GPU in batches of about this many dispatches: often enough to keep it busy. */
 const DISPATCHES_A_BATCH = 64;
 
@@ -14,7 +16,7 @@ export interface Commands {
 }
 
 /** @param beforeSubmit is called before each submission, to write what the encoded work reads. */
-export function createCommands(device: GPUDevice, beforeSubmit: () => void): Commands {
+export function createCommands(device: GPUDevice, counts: Counts, beforeSubmit: () => void): Commands {
   let encoder: GPUCommandEncoder | undefined;
   let pass: GPUComputePassEncoder | undefined;
   let dispatches = 0;
@@ -28,6 +30,7 @@ export function createCommands(device: GPUDevice, beforeSubmit: () => void): Com
     endPass();
     beforeSubmit();
     device.queue.submit([encoder.finish()]);
+    counts.submits++;
     encoder = undefined;
     dispatches = 0;
   };
@@ -38,6 +41,7 @@ export function createCommands(device: GPUDevice, beforeSubmit: () => void): Com
     },
     pass(more) {
       dispatches += more;
+      counts.dispatches += more;
       encoder ??= device.createCommandEncoder();
       pass ??= encoder.beginComputePass();
       return pass;

@@ -29,6 +29,7 @@ import { prelu } from './prelu';
 import { preluInputGradient, preluSlopesGradient } from './prelu-gradient';
 import { repeat } from './repeat';
 import { resizeBilinear } from './resize-bilinear';
+import { rightAnswers } from './right-answers';
 import { scale } from './scale';
 import { scaleShift } from './scale-shift';
 import { sigmoid } from './sigmoid';
@@ -75,6 +76,7 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   preluSlopesGradient,
   repeat,
   resizeBilinear,
+  rightAnswers,
   scale,
   scaleShift,
   sigmoid,

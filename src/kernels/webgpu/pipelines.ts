@@ -1,4 +1,6 @@
+import type { PrepareProgress } from '../backend';
 import { BUFFER_USAGE, type Buffers } from './buffers';
+import type { Counts } from './counts';
 import { type Dispatch, UNIFORM_STRIDE } from './dispatch';
 import { type ShaderName, shaderSource } from './shaders';
 
@@ -8,12 +10,12 @@ export interface Pipelines {
   /** The pipeline of a dispatch, compiled now if nobody has asked for it before. */
   get(dispatch: Dispatch): GPUComputePipeline;
   /** Compiles what these dispatches need, all at once and without blocking. */
-  load(dispatches: readonly Dispatch[]): Promise<void>;
+  load(dispatches: readonly Dispatch[], onProgress?: PrepareProgress): Promise<void>;
   /** @param uniforms holds the dispatch's uniforms at the dynamic offset that setBindGroup() gives. */
   bind(dispatch: Dispatch, buffers: Buffers, uniforms: GPUBuffer): GPUBindGroup;
 }
 
-export function createPipelines(device: GPUDevice): Pipelines {
+export function createPipelines(device: GPUDevice, counts: Counts): Pipelines {
   const modules = new Map<ShaderName, GPUShaderModule>();
   const layouts = new Map<number, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   const pipelines = new Map<string, GPUComputePipeline>();
@@ -59,16 +61,23 @@ export function createPipelines(device: GPUDevice): Pipelines {
   return {
     get: (dispatch) => remembered(pipelines, keyOf(dispatch), () => device.createComputePipeline(descriptor(dispatch))),
 
-    async load(dispatches) {
+    async load(dispatches, onProgress) {
       const missing = new Map<string, Dispatch>();
       for (const dispatch of dispatches) missing.set(keyOf(dispatch), dispatch);
       for (const key of pipelines.keys()) missing.delete(key);
-      await Promise.all(Array.from(missing, ([key, dispatch]) => compile(key, dispatch)));
+      let count = 0;
+      await Promise.all(
+        Array.from(missing, async ([key, dispatch]) => {
+          await compile(key, dispatch);
+          onProgress?.(++count, missing.size);
+        }),
+      );
     },
 
     bind({ shader, inputs, output }, buffers, uniforms) {
       if (inputs.includes(output)) throw new Error(`webgpu: ${shader} cannot write to a slot that it reads`);
       const storage = [...inputs, output].map((slot) => (slot ? buffers.at(slot) : buffers.dummy));
+      counts.bindGroups++;
       return device.createBindGroup({
         layout: layoutOf(inputs.length).group,
         entries: [
@@ -87,7 +96,8 @@ export const createUniformBuffer = (device: GPUDevice, count: number): GPUBuffer
     usage: BUFFER_USAGE.uniform | BUFFER_USAGE.copyDestination,
   });
 
-const keyOf = ({ shader, constants = {} }: Dispatch): string =>
+/** Dispatches with equal keys share a pipeline. */
+export const keyOf = ({ shader, constants = {} }: Dispatch): string =>
   `${shader} ${Object.entries(constants).flat().join(' ')}`;
 
 function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -1,16 +1,19 @@
-import type { Program } from '../backend';
+import type { PrepareProgress, Program } from '../backend';
 import type { Slot } from '../kernel';
 import type { Buffers } from './buffers';
 import type { Commands } from './commands';
+import type { Counts } from './counts';
 import type { OpenDevice } from './device';
 import { type Dispatch, foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
-import { createUniformBuffer, type Pipelines } from './pipelines';
+import { dispatchesOf } from './kernels';
+import { createUniformBuffer, keyOf, type Pipelines } from './pipelines';
 
 interface Backstage {
   open: OpenDevice;
   buffers: Buffers;
   commands: Commands;
   pipelines: Pipelines;
+  counts: Counts;
 }
 
 /** One dispatch with everything that WebGPU wants to be told, made once. */
@@ -22,19 +25,28 @@ interface Step {
   rows: number;
 }
 
-/** Compiles, binds and writes the uniforms once; run() only encodes. */
+const isNeeded = ({ workgroups }: Dispatch): boolean => workgroups > 0;
+
+/**
+ * Compiles, binds and writes the uniforms once; run() only encodes.
+ * @param wanted the dispatches of each call
+ */
 export async function prepareProgram(
-  wanted: readonly Dispatch[],
-  { open, buffers, commands, pipelines }: Backstage,
+  wanted: readonly (readonly Dispatch[])[],
+  { open, buffers, commands, pipelines, counts }: Backstage,
+  onProgress?: PrepareProgress,
 ): Promise<Program> {
   const { device } = open;
   open.assertAlive();
-  const dispatches = wanted.filter(({ workgroups }) => workgroups > 0);
-  await open.settle(pipelines.load(dispatches));
+  const ofCalls = wanted.map((some) => some.filter(isNeeded));
+  const dispatches = ofCalls.flat();
+  const places = new Map(dispatches.map((dispatch, k) => [dispatch, k]));
+  await open.settle(pipelines.load(dispatches, onProgress));
 
   const limit = device.limits.maxComputeWorkgroupsPerDimension;
   const uniformBytes = new ArrayBuffer(UNIFORM_STRIDE * dispatches.length);
   const uniforms = createUniformBuffer(device, dispatches.length);
+  counts.buffers++;
   const scratch = dispatches.filter(({ isScratch }) => isScratch).map(({ output }) => output);
   for (const slot of scratch) buffers.lend(slot);
   const steps = dispatches.map((dispatch, k): Step => {
@@ -48,18 +60,41 @@ export async function prepareProgram(
       rows,
     };
   });
-  device.queue.writeBuffer(uniforms, 0, uniformBytes);
+  /** The uniforms from the first to the last that the device does not have yet. */
+  let unwritten = { first: 0, end: dispatches.length };
+  const writeChanges = () => {
+    const { first, end } = unwritten;
+    if (first >= end) return;
+    commands.flush(); // what is encoded and not submitted has uniforms of its own
+    const [start, bytes] = [UNIFORM_STRIDE * first, UNIFORM_STRIDE * (end - first)];
+    device.queue.writeBuffer(uniforms, start, uniformBytes, start, bytes);
+    counts.bytesWritten += bytes;
+    unwritten = { first: dispatches.length, end: 0 };
+  };
+  writeChanges();
 
   const slots = new Set<Slot>();
   for (const { inputs, output } of dispatches) for (const slot of [...inputs, output]) if (slot) slots.add(slot);
   let freed = false;
 
   return {
+    change(calls) {
+      for (const [index, call] of calls)
+        for (const [k, dispatch] of dispatchesOf(call).filter(isNeeded).entries()) {
+          const before = ofCalls[index][k];
+          const place = before && places.get(before);
+          if (place === undefined || keyOf(before) !== keyOf(dispatch) || before.workgroups !== dispatch.workgroups)
+            throw new Error(`webgpu: a program's ${call.kernel} was changed in more than its scalars`);
+          writeUniforms(dispatch, uniformBytes, UNIFORM_STRIDE * place);
+          unwritten = { first: Math.min(unwritten.first, place), end: Math.max(unwritten.end, place + 1) };
+        }
+    },
     run() {
       if (freed) throw new Error('webgpu: a program was run after it was freed');
       open.assertAlive();
       // A slot freed meanwhile would hand its buffer, bound here, to somebody else.
       for (const slot of slots) buffers.at(slot);
+      writeChanges();
       const pass = commands.pass(steps.length);
       for (const { pipeline, group, offset, columns, rows } of steps) {
         pass.setPipeline(pipeline);

@@ -36,6 +36,7 @@ import prelude from '../../../shaders/prelude.wgsl';
 import reduction from '../../../shaders/reduction.wgsl';
 import repeat from '../../../shaders/repeat.wgsl';
 import resizeBilinear from '../../../shaders/resize-bilinear.wgsl';
+import rightAnswers from '../../../shaders/right-answers.wgsl';
 import rows from '../../../shaders/rows.wgsl';
 import scale from '../../../shaders/scale.wgsl';
 import scaleShift from '../../../shaders/scale-shift.wgsl';
@@ -90,6 +91,7 @@ const sources = {
   prelu,
   repeat,
   resizeBilinear,
+  rightAnswers: rows + rightAnswers,
   scaleShift,
   scale,
   sigmoidGradient,
