@@ -1,5 +1,5 @@
 import type { Backend, Program } from '../kernels/backend';
-import { inputSlots, type KernelCall, type Slot } from '../kernels/kernel';
+import { inputSlots, type KernelCall, outputSlots, type Slot } from '../kernels/kernel';
 import { noGradient } from '../tensor/record';
 import { type Disposable, scope, unscoped } from '../tensor/scope';
 import { formatShape, type Shape, ShapeError } from '../tensor/shape';
@@ -108,15 +108,15 @@ export async function compile(backend: Backend, forward: Forward, inputShape: Sh
   };
   const tensors: Tensor[] = [];
   try {
-    const outputSlots = traced.outputs.map(({ slot }) => slot);
-    if (new Set([traced.input, ...outputSlots]).size <= outputSlots.length)
+    const results = traced.outputs.map(({ slot }) => slot);
+    if (new Set([traced.input, ...results]).size <= results.length)
       throw new Error('compile: a network gave its input, or one tensor twice, as output');
-    const made = new Set(traced.calls.map((call) => call.outputs.output));
-    if (!outputSlots.every((slot) => made.has(slot)))
+    const made = new Set(traced.calls.flatMap(outputSlots));
+    if (!results.every((slot) => made.has(slot)))
       throw new Error('compile: a network gave one of its parameters as output');
-    const calls = await fuse(backend, { calls: traced.calls, input: traced.input, outputs: outputSlots }, allocate);
+    const calls = await fuse(backend, { calls: traced.calls, input: traced.input, outputs: results }, allocate);
 
-    const written = new Set(calls.map((call) => call.outputs.output));
+    const written = new Set(calls.flatMap(outputSlots));
     const read = new Set(calls.flatMap(inputSlots));
     release([...owned].filter((slot) => !read.has(slot))); // what was only a step on the way to a constant
     const places = new Map<Slot, Slot>();
@@ -169,7 +169,7 @@ function placeByLiveness(
 
   const homes: { length: number; tenants: Slot[]; freeFrom: number }[] = [];
   calls.forEach((call, time) => {
-    const { output } = call.outputs;
+    const [output] = outputSlots(call); // what a network does at inference has one
     if (places.has(output)) return;
     // The smallest free home that is large enough; else the largest, which grows.
     const free = homes.filter((home) => home.freeFrom < time).sort((a, b) => a.length - b.length);

@@ -1,5 +1,5 @@
 import type { Backend } from '../kernels/backend';
-import { inputSlots, isLinear, type KernelCall, LINEAR, type Slot } from '../kernels/kernel';
+import { inputSlots, isLinear, type KernelCall, LINEAR, outputSlots, type Slot } from '../kernels/kernel';
 
 /** Calls in which every slot is written once. Slots that no call writes are constants, `input` excepted. */
 export interface Trace {
@@ -42,7 +42,7 @@ export async function fuse(
   { calls, input, outputs }: Trace,
   allocate: (length: number) => Slot,
 ): Promise<KernelCall[]> {
-  const written = new Set(calls.map((call) => call.outputs.output));
+  const written = new Set(calls.flatMap(outputSlots));
   const isConstant = (slot: Slot) => slot !== input && !written.has(slot);
 
   const readers = new Map<Slot, number>();
@@ -72,7 +72,7 @@ export async function fuse(
   const mergeable = (slot: Slot): number => {
     if (readers.get(slot) !== 1) return -1;
     return fused.findIndex(
-      (call) => call.outputs.output === slot && hasActivation(call) && isLinear(call.attributes.activation),
+      (call) => hasActivation(call) && call.outputs.output === slot && isLinear(call.attributes.activation),
     );
   };
 
@@ -117,7 +117,7 @@ export async function fuse(
     if (before.kernel === 'matmul') before.inputs.right = scaled(weights, scale);
     else before.inputs.filter = scaled(weights, scale);
     before.inputs.bias = make(shift.map((value, o) => (oldBias ? oldBias[o] * scale[o] : 0) + value));
-    before.outputs.output = call.outputs.output;
+    [before.outputs.output] = outputSlots(call);
     if (hasActivation(call)) before.attributes.activation = call.attributes.activation;
     return true;
   }

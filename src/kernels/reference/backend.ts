@@ -11,6 +11,7 @@ import { concat, slice } from './concat';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './conv2d';
 import { softmaxCrossEntropy, softmaxCrossEntropyGradient } from './cross-entropy';
 import { depthwiseConv2d, depthwiseConv2dFilterGradient, depthwiseConv2dInputGradient } from './depthwise-conv2d';
+import { divideByRoot } from './divide-by-root';
 import { globalAveragePool, globalAveragePoolGradient } from './global-average-pool';
 import { l2Normalize, l2NormalizeGradient } from './l2-normalize';
 import { matmul } from './matmul';
@@ -23,8 +24,10 @@ import { repeat } from './repeat';
 import { resizeBilinear } from './resize-bilinear';
 import { scale } from './scale';
 import { scaleShift } from './scale-shift';
+import { sgdStep } from './sgd-step';
 import { sigmoid, sigmoidGradient } from './sigmoid';
 import { softmax, softmaxGradient } from './softmax';
+import { updateMoments } from './update-moments';
 
 const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   activation,
@@ -49,6 +52,7 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient,
+  divideByRoot,
   globalAveragePool,
   globalAveragePoolGradient,
   l2Normalize,
@@ -65,6 +69,7 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   resizeBilinear,
   scale,
   scaleShift,
+  sgdStep,
   sigmoid,
   sigmoidGradient,
   slice,
@@ -72,6 +77,7 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   softmaxCrossEntropy,
   softmaxCrossEntropyGradient,
   softmaxGradient,
+  updateMoments,
 };
 
 /** The mathematics as plain loops in float64: slow on purpose, and what the other backends are measured against. */

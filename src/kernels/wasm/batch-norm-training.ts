@@ -1,20 +1,23 @@
-import type { KernelCall } from '../kernel';
+import type { Activation, KernelCall } from '../kernel';
+import { emitActivation } from './activate';
+import { emitActivationGradient } from './activation-gradient';
 import { type F32, f32, f32x4, i32 } from './assembler';
 import { channelSumCode, channelSumJobs } from './channel-reduction';
 import { elementwiseJob } from './elementwise';
 import { type Code, type Job, type Planning, singleFunction } from './job';
 
 /**
- * (x - mean) * scale + beta. The mean is taken off first, unlike in inference, where it is folded into beta: with a
+ * f((x - mean) * scale + beta + residual). The mean is taken off first, unlike in inference, where it is folded into beta: with a
  * mean that is large against the deviation the difference of two large products would lose digits.
  */
 export const batchNormTraining = (
   { inputs, outputs, attributes }: KernelCall<'batchNormTraining'>,
   planning: Planning,
 ): Job[] => {
-  const { length, channels, epsilon } = attributes;
+  const { length, channels, epsilon, activation } = attributes;
   const { address } = planning;
   const moments = address(inputs.moments);
+  const streams = inputs.residual ? [inputs.input, inputs.residual] : [inputs.input];
   const scale = planning.scratch(channels * 4);
   return [
     {
@@ -24,11 +27,14 @@ export const batchNormTraining = (
       work: channels,
     },
     elementwiseJob({
-      ...{ key: 'batchNormTraining', length, channels, output: address(outputs.output) },
-      streams: [address(inputs.input)],
+      ...{ length, channels, output: address(outputs.output) },
+      key: `batchNormTraining of ${streams.length} to ${nameOf(activation)}`,
+      streams: streams.map(address),
       vectors: [moments, scale, address(inputs.beta)],
-      compute: (_, { streams: [x], vectors: [mean, factor, beta] }) =>
-        f32x4.add(f32x4.mul(f32x4.sub(x, mean), factor), beta),
+      compute(f, { streams: [x, ...residual], vectors: [mean, factor, beta] }) {
+        const normalized = f32x4.add(f32x4.mul(f32x4.sub(x, mean), factor), beta);
+        return emitActivation(f, residual.reduce(f32x4.add, normalized), activation);
+      },
     }),
   ];
 };
@@ -38,11 +44,13 @@ export const batchNormSums = (
   { inputs, outputs, attributes }: KernelCall<'batchNormSums'>,
   planning: Planning,
 ): Job[] => {
-  const { channels, epsilon } = attributes;
-  const [input, outputGradient, moments] = [inputs.input, inputs.outputGradient, inputs.moments].map(planning.address);
+  const { channels, epsilon, activation } = attributes;
+  const streams = inputs.activated ? [inputs.activated] : [];
+  const operands = [inputs.input, inputs.outputGradient, ...streams, inputs.moments].map(planning.address);
+  const moments = planning.address(inputs.moments);
   const output = planning.address(outputs.output);
   return [
-    ...channelSumJobs(sumsCode, attributes, { operands: [input, outputGradient, moments], output }, planning),
+    ...channelSumJobs(sumsCode(inputs.activated && activation), attributes, { operands, output }, planning),
     { code: divideCode, arguments: [moments, output, channels, epsilon], pieces: channels, work: channels },
   ];
 };
@@ -52,9 +60,12 @@ export const batchNormInputGradient = (
   { inputs, outputs, attributes }: KernelCall<'batchNormInputGradient'>,
   planning: Planning,
 ): Job[] => {
-  const { length, channels, epsilon } = attributes;
+  const { length, channels, epsilon, activation } = attributes;
   const { address } = planning;
   const moments = address(inputs.moments);
+  const streams = [inputs.input, inputs.outputGradient];
+  const mask = inputs.activated && activation;
+  if (inputs.activated) streams.push(inputs.activated);
   const [factor, slope, offset] = [1, 2, 3].map(() => planning.scratch(channels * 4));
   return [
     {
@@ -67,22 +78,32 @@ export const batchNormInputGradient = (
       work: channels,
     },
     elementwiseJob({
-      ...{ key: 'batchNormInputGradient', length, channels, output: address(outputs.output) },
-      streams: [address(inputs.input), address(inputs.outputGradient)],
+      ...{ length, channels, output: address(outputs.output) },
+      key: `batchNormInputGradient${mask ? ` through ${nameOf(mask)}` : ''}`,
+      streams: streams.map(address),
       vectors: [moments, factor, slope, offset],
-      compute: (_, { streams: [x, gradient], vectors: [mean, times, steep, away] }) =>
-        f32x4.sub(f32x4.sub(f32x4.mul(gradient, times), f32x4.mul(f32x4.sub(x, mean), steep)), away),
+      compute(f, { streams: [x, dOutput, activated], vectors: [mean, times, steep, away] }) {
+        const gradient = mask ? emitActivationGradient(f, activated, dOutput, mask) : dOutput;
+        return f32x4.sub(f32x4.sub(f32x4.mul(gradient, times), f32x4.mul(f32x4.sub(x, mean), steep)), away);
+      },
     }),
   ];
 };
 
-const sumsCode = channelSumCode({
-  key: 'batchNormSums',
-  streams: 2,
-  vectors: 1,
-  sums: 2,
-  terms: (_, { streams: [x, gradient], vectors: [mean] }) => [gradient, f32x4.mul(gradient, f32x4.sub(x, mean))],
-});
+const nameOf = ({ slope, ceiling }: Activation): string => `${slope} ${ceiling}`;
+
+/** @param mask the activation whose output is the third stream */
+const sumsCode = (mask: Activation | undefined) =>
+  channelSumCode({
+    key: `batchNormSums${mask ? ` through ${nameOf(mask)}` : ''}`,
+    streams: mask ? 3 : 2,
+    vectors: 1,
+    sums: 2,
+    terms(f, { streams: [x, dOutput, activated], vectors: [mean] }) {
+      const gradient = mask ? f.let(emitActivationGradient(f, activated, dOutput, mask)) : dOutput;
+      return [gradient, f32x4.mul(gradient, f32x4.sub(x, mean))];
+    },
+  });
 
 const deviation = (variance: F32, epsilon: F32): F32 => f32.sqrt(f32.add(variance, epsilon));
 

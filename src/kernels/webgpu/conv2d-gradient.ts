@@ -1,11 +1,21 @@
-import type { KernelCall, Slot } from '../kernel';
+import { type KernelCall, LINEAR, type Slot } from '../kernel';
+import { add } from './add';
 import type { Dispatch, WebgpuKernel } from './dispatch';
 import { chooseTile, TILES, type Tile, tileConstants, workgroupsOf } from './gemm';
 import { sumParts } from './reduction';
 
 export const conv2dInputGradient: WebgpuKernel<'conv2dInputGradient'> = (call) => {
   const { batch, height, width, inChannels } = call.attributes;
-  return [tiledInputGradient(call, chooseTile(batch * height * width, inChannels))];
+  const product = tiledInputGradient(call, chooseTile(batch * height * width, inChannels));
+  const { addend } = call.inputs;
+  if (!addend) return [product];
+  const { output } = call.outputs;
+  const withoutAddend = { length: output.length };
+  const attributes = { length: output.length, rightLength: output.length, activation: LINEAR };
+  return [
+    { ...product, output: withoutAddend, isScratch: true },
+    ...add({ kernel: 'add', inputs: { left: withoutAddend, right: addend }, outputs: { output }, attributes }),
+  ];
 };
 
 /** The gradient of the input with a tile of one's choice. */

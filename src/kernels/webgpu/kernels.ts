@@ -16,6 +16,7 @@ import { crop } from './crop';
 import { depthwiseConv2d } from './depthwise-conv2d';
 import { depthwiseConv2dFilterGradient, depthwiseConv2dInputGradient } from './depthwise-conv2d-gradient';
 import type { Dispatch, WebgpuKernel } from './dispatch';
+import { divideByRoot } from './divide-by-root';
 import { globalAveragePool } from './global-average-pool';
 import { globalAveragePoolGradient } from './global-average-pool-gradient';
 import { l2Normalize } from './l2-normalize';
@@ -31,12 +32,14 @@ import { repeat } from './repeat';
 import { resizeBilinear } from './resize-bilinear';
 import { scale } from './scale';
 import { scaleShift } from './scale-shift';
+import { sgdStep } from './sgd-step';
 import { sigmoid } from './sigmoid';
 import { sigmoidGradient } from './sigmoid-gradient';
 import { slice } from './slice';
 import { softmax } from './softmax';
 import { softmaxCrossEntropy, softmaxCrossEntropyGradient } from './softmax-cross-entropy';
 import { softmaxGradient } from './softmax-gradient';
+import { updateMoments } from './update-moments';
 
 const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   activation,
@@ -61,6 +64,7 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient,
+  divideByRoot,
   globalAveragePool,
   globalAveragePoolGradient,
   l2Normalize,
@@ -77,6 +81,7 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   resizeBilinear,
   scale,
   scaleShift,
+  sgdStep,
   sigmoid,
   sigmoidGradient,
   slice,
@@ -84,6 +89,7 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   softmaxCrossEntropy,
   softmaxCrossEntropyGradient,
   softmaxGradient,
+  updateMoments,
 };
 
 /** What the GPU does for a call. */

@@ -51,7 +51,8 @@ export async function prepareProgram(
   device.queue.writeBuffer(uniforms, 0, uniformBytes);
 
   const slots = new Set<Slot>();
-  for (const { inputs, output } of dispatches) for (const slot of [...inputs, output]) if (slot) slots.add(slot);
+  for (const { inputs, output, moreOutputs = [] } of dispatches)
+    for (const slot of [...inputs, output, ...moreOutputs]) if (slot) slots.add(slot);
   let freed = false;
 
   return {

@@ -1,3 +1,4 @@
+import { LINEAR } from '../../kernels/kernel';
 import { gradientFor, outputOf } from '../operation';
 import { differentiable } from '../record';
 import { expectChannels } from '../shape';
@@ -65,7 +66,7 @@ export function batchNormTraining(
   expectChannels('batchNormTraining', 'gamma', gamma.shape, input.shape);
   expectChannels('batchNormTraining', 'beta', beta.shape, input.shape);
   const channels = gamma.size;
-  const attributes = { length: input.size, channels, epsilon };
+  const attributes = { length: input.size, channels, epsilon, activation: LINEAR };
   const moments = outputOf('batchNormTraining', [input, gamma, beta], [2, channels]);
   moments.backend.run({
     kernel: 'channelMoments',
@@ -115,7 +116,7 @@ function sums(input: Tensor, dOutput: Tensor, moments: Tensor, epsilon: number):
     kernel: 'batchNormSums',
     inputs: { input: input.slot, outputGradient: dOutput.slot, moments: moments.slot },
     outputs: { output: output.slot },
-    attributes: { length: input.size, channels: moments.shape[1], epsilon },
+    attributes: { length: input.size, channels: moments.shape[1], epsilon, activation: LINEAR },
   });
   return output;
 }
