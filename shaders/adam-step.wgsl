@@ -3,7 +3,6 @@
 
 struct Sizes {
   length: u32,
-  gradient_start: u32,
   beta1: f32,
   rest1: f32, // 1 - beta1, which would lose digits here
   beta2: f32,
@@ -25,7 +24,7 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  let g = gradient[sizes.gradient_start + i];
+  let g = gradient[i];
   let m = sizes.beta1 * mean[i] + sizes.rest1 * g;
   let s = sizes.beta2 * square[i] + sizes.rest2 * g * g;
   mean[i] = m;

@@ -15,9 +15,10 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read> output_gradient: array<Numbers>;
 @group(0) @binding(3) var<storage, read> moments: array<Numbers>;
 @group(0) @binding(4) var<storage, read> gamma: array<Numbers>;
-@group(0) @binding(5) var<storage, read> sums: array<Numbers>;
-@group(0) @binding(6) var<storage, read> activated: array<Numbers>; // what the activation made of y
-@group(0) @binding(7) var<storage, read_write> output: array<Numbers>;
+@group(0) @binding(5) var<storage, read> beta_gradient: array<Numbers>;
+@group(0) @binding(6) var<storage, read> gamma_gradient: array<Numbers>;
+@group(0) @binding(7) var<storage, read> activated: array<Numbers>; // what the activation made of y
+@group(0) @binding(8) var<storage, read_write> output: array<Numbers>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -33,6 +34,6 @@ fn main(thread: Thread) {
   if (sizes.has_activated != 0) {
     dy *= derivative(activated[i], sizes.slope, sizes.ceiling);
   }
-  let centred = dy - sums[c] / rows - xhat * (sums[sizes.channels + c] / rows);
+  let centred = dy - beta_gradient[c] / rows - xhat * (gamma_gradient[c] / rows);
   output[i] = gamma[c] / deviation * centred;
 }

@@ -1,5 +1,8 @@
-// output[part] = [sums of dy, sums of dy * xhat] over the rows of the part, with xhat = (x - mean) / sqrt(variance +
+// beta_gradient = sums of dy, gamma_gradient = sums of dy * xhat over the rows, with xhat = (x - mean) / sqrt(variance +
 // epsilon), dy times f' where an activation follows; see reduction.wgsl. Both come out of one walk through x and dy.
+//
+// If there are several parts, a part stores both of its sums, one behind the other, to `beta_gradient`, and a second
+// dispatch has these rows of sums as input.
 
 alias Sum = TwoSums;
 
@@ -8,6 +11,8 @@ struct Sizes {
   columns: u32,
   share: u32,
   across: u32,
+  reads_sums: u32,
+  stores_sums: u32,
   has_activated: u32,
   epsilon: f32,
   slope: f32,
@@ -19,9 +24,14 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read> output_gradient: array<Numbers>;
 @group(0) @binding(3) var<storage, read> moments: array<Numbers>; // means, then variances
 @group(0) @binding(4) var<storage, read> activated: array<Numbers>; // what the activation made of y
-@group(0) @binding(5) var<storage, read_write> output: array<Numbers>;
+@group(0) @binding(5) var<storage, read_write> beta_gradient: array<Numbers>;
+@group(0) @binding(6) var<storage, read_write> gamma_gradient: array<Numbers>;
 
 fn term(row: u32, column: u32) -> TwoSums {
+  if (sizes.reads_sums != 0) {
+    let start = row * 2u * sizes.columns + column;
+    return TwoSums(input[start], input[start + sizes.columns]);
+  }
   let index = row * sizes.columns + column;
   var dy = output_gradient[index];
   if (sizes.has_activated != 0) {
@@ -31,7 +41,12 @@ fn term(row: u32, column: u32) -> TwoSums {
 }
 
 fn store(part: u32, column: u32, sum: TwoSums) {
-  let start = part * 2u * sizes.columns + column;
-  output[start] = sum[0];
-  output[start + sizes.columns] = sum[1] / sqrt(moments[sizes.columns + column] + sizes.epsilon);
+  if (sizes.stores_sums != 0) {
+    let start = part * 2u * sizes.columns + column;
+    beta_gradient[start] = sum[0];
+    beta_gradient[start + sizes.columns] = sum[1];
+    return;
+  }
+  beta_gradient[column] = sum[0];
+  gamma_gradient[column] = sum[1] / sqrt(moments[sizes.columns + column] + sizes.epsilon);
 }

@@ -3,7 +3,6 @@
 
 struct Sizes {
   length: u32,
-  gradient_start: u32,
   has_velocity: u32,
   nesterov: u32,
   rate: f32,
@@ -22,7 +21,7 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  let g = gradient[sizes.gradient_start + i] + sizes.weight_decay * parameter[i];
+  let g = gradient[i] + sizes.weight_decay * parameter[i];
   var direction = g;
   if (sizes.has_velocity != 0) {
     let v = sizes.momentum * velocity[i] + g;

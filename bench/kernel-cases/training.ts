@@ -57,7 +57,6 @@ const LOGITS = BATCH * 1000;
 
 /** The largest filter, as the optimiser sees it. */
 const WEIGHTS = 3 * 3 * 256 * 256;
-const STEP = { length: WEIGHTS, gradientStart: 0 };
 
 const PAD = {
   batch: BATCH,
@@ -139,7 +138,7 @@ export const TRAINING_CASES: { [K in TrainingKernel]: KernelCase<K>[] } = {
         moments: input(2 * CHANNELS),
         activated: isFused ? input(LENGTH) : undefined,
       },
-      outputs: { output: output(2 * CHANNELS) },
+      outputs: { betaGradient: output(CHANNELS), gammaGradient: output(CHANNELS) },
       attributes: { ...channels, epsilon: 1e-5, activation: isFused ? RELU : LINEAR },
     }),
   })),
@@ -152,7 +151,8 @@ export const TRAINING_CASES: { [K in TrainingKernel]: KernelCase<K>[] } = {
         outputGradient: input(LENGTH),
         moments: input(2 * CHANNELS),
         gamma: input(CHANNELS),
-        sums: input(2 * CHANNELS),
+        betaGradient: input(CHANNELS),
+        gammaGradient: input(CHANNELS),
         activated: isFused ? input(LENGTH) : undefined,
       },
       outputs: { output: output(LENGTH) },
@@ -259,13 +259,13 @@ export const TRAINING_CASES: { [K in TrainingKernel]: KernelCase<K>[] } = {
     kernel: 'sgdStep',
     inputs: { gradient: input(WEIGHTS) },
     outputs: { parameter: input(WEIGHTS), velocity: input(WEIGHTS) },
-    attributes: { ...STEP, rate: 0.1, momentum: 0.9, weightDecay: 5e-4, nesterov: true },
+    attributes: { length: WEIGHTS, rate: 0.1, momentum: 0.9, weightDecay: 5e-4, nesterov: true },
   })),
   adamStep: only('3x3x256x256', ({ input }) => ({
     kernel: 'adamStep',
     inputs: { gradient: input(WEIGHTS) },
     outputs: { parameter: input(WEIGHTS), mean: input(WEIGHTS), square: input(WEIGHTS) },
-    attributes: { ...STEP, beta1: 0.9, beta2: 0.999, rate: 1e-3, epsilon: 1e-8, shrink: 0.999 },
+    attributes: { length: WEIGHTS, beta1: 0.9, beta2: 0.999, rate: 1e-3, epsilon: 1e-8, shrink: 0.999 },
   })),
   updateMoments: only(`${CHANNELS} channels`, ({ input }) => ({
     kernel: 'updateMoments',

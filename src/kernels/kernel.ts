@@ -267,7 +267,7 @@ export interface KernelTable {
     attributes: { length: number; channels: number; epsilon: number; activation: Activation };
   };
   /**
-   * Output [2,channels]: sum over the rows of dY (the gradient of beta), then of dY * xhat (the gradient of gamma).
+   * The gradients of beta and gamma, [channels] each: sums over the rows of dY and of dY * xhat.
    *
    * `activated` is y = f(z), f the activation that follows the norm, whose gradient is not yet in dY: where it is
    * given, dY stands for dY * f'(z). That is told from y as well as from z where slope >= 0 and ceiling > 0 (only then
@@ -276,12 +276,12 @@ export interface KernelTable {
    */
   batchNormSums: {
     inputs: { input: Slot; outputGradient: Slot; moments: Slot; activated?: Slot | undefined };
-    outputs: { output: Slot };
+    outputs: { betaGradient: Slot; gammaGradient: Slot };
     attributes: { length: number; channels: number; epsilon: number; activation: Activation };
   };
   /**
-   * dX = gamma / sqrt(variance + epsilon) * (dY - sums[0] / rows - xhat * sums[1] / rows), sums as batchNormSums gives
-   * them; `activated` as there.
+   * dX = gamma / sqrt(variance + epsilon) * (dY - dBeta / rows - xhat * dGamma / rows), dBeta and dGamma as
+   * batchNormSums gives them; `activated` as there.
    */
   batchNormInputGradient: {
     inputs: {
@@ -289,7 +289,8 @@ export interface KernelTable {
       outputGradient: Slot;
       moments: Slot;
       gamma: Slot;
-      sums: Slot;
+      betaGradient: Slot;
+      gammaGradient: Slot;
       activated?: Slot | undefined;
     };
     outputs: { output: Slot };
@@ -402,14 +403,13 @@ export interface KernelTable {
    * PyTorch's SGD without dampening. With g = gradient + weightDecay * parameter:
    *   velocity = momentum * velocity + g
    *   parameter = parameter - rate * (nesterov ? g + momentum * velocity : velocity)
-   * Without a velocity the parameter goes along g itself. The gradient begins at gradientStart of its slot.
+   * Without a velocity the parameter goes along g itself.
    */
   sgdStep: {
     inputs: { gradient: Slot };
     outputs: { parameter: Slot; velocity?: Slot | undefined };
     attributes: {
       length: number;
-      gradientStart: number;
       rate: number;
       momentum: number;
       weightDecay: number;
@@ -421,14 +421,12 @@ export interface KernelTable {
    *   mean = beta1 * mean + (1 - beta1) * gradient
    *   square = beta2 * square + (1 - beta2) * gradient^2
    *   parameter = parameter * shrink - rate * mean / (sqrt(square) + epsilon)
-   * The gradient begins at gradientStart of its slot.
    */
   adamStep: {
     inputs: { gradient: Slot };
     outputs: { parameter: Slot; mean: Slot; square: Slot };
     attributes: {
       length: number;
-      gradientStart: number;
       beta1: number;
       beta2: number;
       rate: number;

@@ -20,7 +20,6 @@ import {
  *     of the norm with dY and y: each multiplies as it reads.
  *   - dX = dX1 + dX2 for an x that two calls read, dX2 = dY * K the gradient through a convolution, is dX2 with dX1 as
  *     addend.
- *   - a parameter's gradient that is a stretch of another slot (the norm's two sums are made together) is read there.
  *
  * A call that took another in stands where the later of the two stood, where all that it reads has been computed. Which
  * calls merge follows from the calls alone, so the same step gives the same bits.
@@ -32,8 +31,7 @@ import {
 export function fuseTraining(calls: readonly KernelCall[], kept: ReadonlySet<Slot>): KernelCall[] {
   const fromOutputs = derivativesFromOutputs(calls, kept);
   const joined = sumsAndActivations(fromOutputs, kept);
-  const masked = activationsOfNorms(joined, kept);
-  return stretchesOfGradients(masked, kept);
+  return activationsOfNorms(joined, kept);
 }
 
 /** Who reads each slot, once for every operand that it is; someone outside is `undefined`. */
@@ -183,30 +181,6 @@ function activationsOfNorms(calls: readonly KernelCall[], kept: ReadonlySet<Slot
           attributes: Object.assign({}, reader.attributes, { activation: call.attributes.activation }),
         }),
       );
-  }
-  return replaced(calls, changes);
-}
-
-/** A slice that only an optimiser reads is read where it was. */
-function stretchesOfGradients(calls: readonly KernelCall[], kept: ReadonlySet<Slot>): KernelCall[] {
-  const readers = readersOf(calls, kept);
-  const changes = new Map<KernelCall, KernelCall | undefined>();
-  for (const [place, call] of calls.entries()) {
-    if (call.kernel !== 'slice' || call.attributes.outer !== 1) continue;
-    const all = readers(call.outputs.output);
-    const [reader] = all;
-    if (all.length !== 1 || (reader?.kernel !== 'sgdStep' && reader?.kernel !== 'adamStep')) continue;
-    if (isOvertaken(call, calls, place, calls.indexOf(reader))) continue;
-    changes.set(call, undefined);
-    changes.set(
-      reader,
-      Object.assign({}, reader, {
-        inputs: { gradient: call.inputs.input },
-        attributes: Object.assign({}, reader.attributes, {
-          gradientStart: reader.attributes.gradientStart + call.attributes.start,
-        }),
-      }),
-    );
   }
   return replaced(calls, changes);
 }

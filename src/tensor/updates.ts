@@ -30,7 +30,7 @@ export function sgdStep(parameter: Tensor, gradient: Tensor, velocity: Tensor | 
     kernel: 'sgdStep',
     inputs: { gradient: gradient.slot },
     outputs: { parameter: parameter.slot, velocity: velocity?.slot },
-    attributes: { length: parameter.size, gradientStart: 0, ...step },
+    attributes: { length: parameter.size, ...step },
   });
 }
 
@@ -66,7 +66,7 @@ export function adamStep(
     kernel: 'adamStep',
     inputs: { gradient: gradient.slot },
     outputs: { parameter: parameter.slot, mean: mean.slot, square: square.slot },
-    attributes: { length: parameter.size, gradientStart: 0, ...step },
+    attributes: { length: parameter.size, ...step },
   });
 }
 

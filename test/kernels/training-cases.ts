@@ -170,7 +170,7 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
           moments: moments(slots, channels),
           activated: mask && activated(slots, length),
         },
-        outputs: { output: slots.output(2 * channels) },
+        outputs: { betaGradient: slots.output(channels), gammaGradient: slots.output(channels) },
         attributes: { length, channels, epsilon: 1e-5, activation: mask ?? LINEAR },
       }),
     })),
@@ -186,7 +186,8 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
           outputGradient: slots.input(length),
           moments: moments(slots, channels),
           gamma: slots.constant(channels),
-          sums: slots.input(2 * channels, (x) => (x * length) / channels),
+          betaGradient: slots.input(channels, (x) => (x * length) / channels),
+          gammaGradient: slots.input(channels, (x) => (x * length) / channels),
           activated: mask && activated(slots, length),
         },
         outputs: { output: slots.output(length) },
@@ -393,28 +394,27 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
     }),
   })),
 
-  // The gradient of every other one lies behind something else in its slot.
-  sgdStep: LENGTHS.flatMap(([length, gradientStart], k) =>
+  sgdStep: LENGTHS.flatMap(([length]) =>
     SGD.map((options) => ({
       title: `${length} numbers, ${title(options)}`,
       call: ({ input }) => ({
         kernel: 'sgdStep',
-        inputs: { gradient: input(gradientStart + length) },
+        inputs: { gradient: input(length) },
         outputs: { parameter: input(length), velocity: options.momentum > 0 ? input(length) : undefined },
-        attributes: { length, gradientStart: k % 2 === 0 ? 0 : gradientStart, rate: 0.1, ...options },
+        attributes: { length, rate: 0.1, ...options },
       }),
     })),
   ),
 
-  adamStep: LENGTHS.map(([length, gradientStart], k) => ({
+  adamStep: LENGTHS.map(([length]) => ({
     title: `${length} numbers`,
     call: ({ input }) => ({
       kernel: 'adamStep',
-      inputs: { gradient: input(gradientStart + length) },
+      inputs: { gradient: input(length) },
       outputs: { parameter: input(length), mean: input(length), square: input(length, (x) => x * x) },
       attributes: {
-        ...{ length, gradientStart: k % 2 === 0 ? 0 : gradientStart },
-        ...{ beta1: 0.9, beta2: 0.99, rate: 0.01, epsilon: 1e-3, shrink: 0.99 },
+        ...{ length, beta1: 0.9, beta2: 0.99 },
+        ...{ rate: 0.01, epsilon: 1e-3, shrink: 0.99 },
       },
     }),
   })),

@@ -64,10 +64,11 @@ export const batchNormSums: ReferenceKernel<'batchNormSums'> = ({ inputs, output
   const { length, channels, epsilon, activation } = attributes;
   const xhat = normalized(at(inputs.input), at(inputs.moments), channels, epsilon);
   const outputGradient = maskedGradient(inputs, activation, at);
-  const sums = at(outputs.output).fill(0);
+  const betaGradient = at(outputs.betaGradient).fill(0);
+  const gammaGradient = at(outputs.gammaGradient).fill(0);
   for (let i = 0; i < length; i++) {
-    sums[i % channels] += outputGradient(i);
-    sums[channels + (i % channels)] += outputGradient(i) * xhat(i);
+    betaGradient[i % channels] += outputGradient(i);
+    gammaGradient[i % channels] += outputGradient(i) * xhat(i);
   }
 };
 
@@ -82,12 +83,13 @@ export const batchNormInputGradient: ReferenceKernel<'batchNormInputGradient'> =
   const xhat = normalized(at(inputs.input), moments, channels, epsilon);
   const outputGradient = maskedGradient(inputs, activation, at);
   const gamma = at(inputs.gamma);
-  const sums = at(inputs.sums);
+  const betaGradient = at(inputs.betaGradient);
+  const gammaGradient = at(inputs.gammaGradient);
   const inputGradient = at(outputs.output);
   for (let i = 0; i < length; i++) {
     const c = i % channels;
     inputGradient[i] =
       (gamma[c] / Math.sqrt(moments[channels + c] + epsilon)) *
-      (outputGradient(i) - sums[c] / rows - (xhat(i) * sums[channels + c]) / rows);
+      (outputGradient(i) - betaGradient[c] / rows - (xhat(i) * gammaGradient[c]) / rows);
   }
 };

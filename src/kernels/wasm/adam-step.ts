@@ -6,8 +6,8 @@ import type { Job, Planning } from './job';
 
 /** First the two averages, then the parameter, each in place. */
 export const adamStep = ({ inputs, outputs, attributes }: KernelCall<'adamStep'>, { address }: Planning): Job[] => {
-  const { length, gradientStart, beta1, beta2, rate, epsilon, shrink } = attributes;
-  const gradient = address(inputs.gradient) + gradientStart * 4;
+  const { length, beta1, beta2, rate, epsilon, shrink } = attributes;
+  const gradient = address(inputs.gradient);
   const [parameter, mean, square] = [outputs.parameter, outputs.mean, outputs.square].map(address);
   return [
     combineJob({

@@ -48,10 +48,16 @@ export const batchNormSums = (
   const streams = inputs.activated ? [inputs.activated] : [];
   const operands = [inputs.input, inputs.outputGradient, ...streams, inputs.moments].map(planning.address);
   const moments = planning.address(inputs.moments);
-  const output = planning.address(outputs.output);
+  const gradients = [outputs.betaGradient, outputs.gammaGradient].map(planning.address);
+  const output = planning.scratch(2 * channels * 4);
   return [
     ...channelSumJobs(sumsCode(inputs.activated && activation), attributes, { operands, output }, planning),
-    { code: divideCode, arguments: [moments, output, channels, epsilon], pieces: channels, work: channels },
+    {
+      code: divideCode,
+      arguments: [moments, output, ...gradients, channels, epsilon],
+      pieces: channels,
+      work: channels,
+    },
   ];
 };
 
@@ -71,8 +77,8 @@ export const batchNormInputGradient = (
     {
       code: foldCode,
       arguments: [
-        ...[moments, address(inputs.gamma), address(inputs.sums), factor, slope, offset, channels],
-        ...[channels / length, epsilon],
+        ...[moments, ...[inputs.gamma, inputs.betaGradient, inputs.gammaGradient].map(address)],
+        ...[factor, slope, offset, channels, channels / length, epsilon],
       ],
       pieces: channels,
       work: channels,
@@ -119,19 +125,23 @@ const scaleCode: Code = singleFunction('batch norm scale', ({ f, first, end }) =
   });
 });
 
+/** The first of the sums as it is, the second divided by the deviation. */
 const divideCode: Code = singleFunction('batch norm sums by deviation', ({ f, first, end }) => {
-  const [moments, sums, channels] = [1, 2, 3].map(() => f.parameter('i32'));
+  const [moments, sums, betaGradient, gammaGradient, channels] = [1, 2, 3, 4, 5].map(() => f.parameter('i32'));
   const epsilon = f.parameter('f32');
   f.forRange(first, end, 1, (channel) => {
-    const at = f.let(i32.shl(i32.add(channel, channels), 2));
-    const place = f.let(i32.add(sums, at));
-    f.storeF32(place, f32.div(f32.load(place), deviation(f32.load(i32.add(moments, at)), epsilon)));
+    const at = f.let(i32.shl(channel, 2));
+    const secondAt = f.let(i32.shl(i32.add(channel, channels), 2));
+    const width = deviation(f32.load(i32.add(moments, secondAt)), epsilon);
+    f.storeF32(i32.add(betaGradient, at), f32.load(i32.add(sums, at)));
+    f.storeF32(i32.add(gammaGradient, at), f32.div(f32.load(i32.add(sums, secondAt)), width));
   });
 });
 
 /** factor = gamma / deviation, slope = factor * dGamma / (rows * deviation), offset = factor * dBeta / rows. */
 const foldCode: Code = singleFunction('fold batch norm gradient', ({ f, first, end }) => {
-  const [moments, gamma, sums, factor, slope, offset, channels] = [1, 2, 3, 4, 5, 6, 7].map(() => f.parameter('i32'));
+  const [moments, gamma, betaGradient, gammaGradient] = [1, 2, 3, 4].map(() => f.parameter('i32'));
+  const [factor, slope, offset, channels] = [1, 2, 3, 4].map(() => f.parameter('i32'));
   const [share, epsilon] = [f.parameter('f32'), f.parameter('f32')];
   f.forRange(first, end, 1, (channel) => {
     const at = f.let(i32.shl(channel, 2));
@@ -140,7 +150,7 @@ const foldCode: Code = singleFunction('fold batch norm gradient', ({ f, first, e
     const times = f.let(f32.div(f32.load(i32.add(gamma, at)), width));
     const part = f.let(f32.mul(times, share));
     f.storeF32(i32.add(factor, at), times);
-    f.storeF32(i32.add(slope, at), f32.div(f32.mul(part, f32.load(i32.add(sums, secondAt))), width));
-    f.storeF32(i32.add(offset, at), f32.mul(part, f32.load(i32.add(sums, at))));
+    f.storeF32(i32.add(slope, at), f32.div(f32.mul(part, f32.load(i32.add(gammaGradient, at))), width));
+    f.storeF32(i32.add(offset, at), f32.mul(part, f32.load(i32.add(betaGradient, at))));
   });
 });

@@ -5,8 +5,8 @@ import type { Job, Planning } from './job';
 
 /** First the velocity, then the parameter, each in place: both need the parameter as it was. */
 export const sgdStep = ({ inputs, outputs, attributes }: KernelCall<'sgdStep'>, { address }: Planning): Job[] => {
-  const { length, gradientStart, rate, momentum, weightDecay, nesterov } = attributes;
-  const gradient = address(inputs.gradient) + gradientStart * 4;
+  const { length, rate, momentum, weightDecay, nesterov } = attributes;
+  const gradient = address(inputs.gradient);
   const parameter = address(outputs.parameter);
   if (!outputs.velocity)
     return [

@@ -1,6 +1,6 @@
 import { ceilingOf, type WebgpuKernel, workgroupsFor } from './dispatch';
 import { lanesOf, withLanes } from './lanes';
-import { type Reduction, reduce, reductionIntegers, reductionWorkgroups, shareRows } from './reduction';
+import { type Reduction, reductionIntegers, reductionWorkgroups, shareRows } from './reduction';
 
 /** A second dispatch merges the moments of the parts, if there are several. */
 export const channelMoments: WebgpuKernel<'channelMoments'> = ({ inputs, outputs, attributes }) => {
@@ -37,30 +37,44 @@ export const batchNormTraining: WebgpuKernel<'batchNormTraining'> = ({ inputs, o
   ];
 };
 
+/** A second dispatch adds up the sums of the parts, if there are several. */
 export const batchNormSums: WebgpuKernel<'batchNormSums'> = ({ inputs, outputs, attributes }) => {
+  const { input, outputGradient, moments, activated } = inputs;
+  const { betaGradient, gammaGradient } = outputs;
   const { length, channels, epsilon, activation } = attributes;
   const lanes = lanesOf(channels);
-  return reduce(
+  const reduction = shareRows(length / channels, channels, lanes);
+  const { parts } = reduction;
+  const sum = (rows: Reduction, readsSums: boolean, storesSums: boolean) => ({
+    shader: withLanes('batchNormSums', lanes),
+    integers: [...reductionIntegers(rows), readsSums ? 1 : 0, storesSums ? 1 : 0, activated ? 1 : 0],
+    reals: [epsilon, activation.slope, ceilingOf(activation)],
+    workgroups: reductionWorkgroups(rows),
+  });
+  const operands = [input, outputGradient, moments, activated];
+  const results = { output: betaGradient, moreOutputs: [gammaGradient] };
+  if (parts === 1) return [{ ...sum(reduction, false, false), inputs: operands, ...results }];
+  const partial = { length: 2 * parts * channels };
+  return [
     {
-      shader: withLanes('batchNormSums', lanes),
-      inputs: [inputs.input, inputs.outputGradient, inputs.moments, inputs.activated],
-      integers: [inputs.activated ? 1 : 0],
-      reals: [epsilon, activation.slope, ceilingOf(activation)],
-      sums: 2,
+      ...sum(reduction, false, true),
+      ...{ inputs: operands, output: partial, moreOutputs: [undefined], isScratch: true },
     },
-    shareRows(length / channels, channels, lanes),
-    outputs.output,
-  );
+    {
+      ...sum(shareRows(parts, channels, lanes, 1), true, false),
+      ...{ inputs: [partial, undefined, moments, undefined], ...results },
+    },
+  ];
 };
 
 export const batchNormInputGradient: WebgpuKernel<'batchNormInputGradient'> = ({ inputs, outputs, attributes }) => {
-  const { input, outputGradient, moments, gamma, sums, activated } = inputs;
+  const { input, outputGradient, moments, gamma, betaGradient, gammaGradient, activated } = inputs;
   const { length, channels, epsilon, activation } = attributes;
   const lanes = lanesOf(channels);
   return [
     {
       shader: withLanes('batchNormInputGradient', lanes),
-      inputs: [input, outputGradient, moments, gamma, sums, activated],
+      inputs: [input, outputGradient, moments, gamma, betaGradient, gammaGradient, activated],
       output: outputs.output,
       integers: [length / lanes, channels / lanes, activated ? 1 : 0],
       reals: [epsilon, activation.slope, ceilingOf(activation)],

@@ -24,6 +24,8 @@ export interface Buffers {
   recycle(staging: GPUBuffer): void;
   /** Stands in for an operand that a call leaves out. */
   readonly dummy: GPUBuffer;
+  /** Stands in for an output that a call leaves out: one buffer cannot be bound to be read and to be written. */
+  readonly sink: GPUBuffer;
   close(): void;
 }
 
@@ -38,6 +40,7 @@ export function createBuffers(device: GPUDevice, flush: () => void): Buffers {
   const storage = createPool(device, STORAGE, flush);
   const staging = createPool(device, STAGING, flush);
   const dummy = device.createBuffer({ size: 256, usage: STORAGE });
+  const sink = device.createBuffer({ size: 256, usage: STORAGE });
   let liveBytes = 0;
 
   const at = (slot: Slot): GPUBuffer => {
@@ -62,6 +65,7 @@ export function createBuffers(device: GPUDevice, flush: () => void): Buffers {
       return liveBytes;
     },
     dummy,
+    sink,
     at,
     lend,
     allocate(length) {
@@ -87,6 +91,7 @@ export function createBuffers(device: GPUDevice, flush: () => void): Buffers {
       storage.empty();
       staging.empty();
       dummy.destroy();
+      sink.destroy();
     },
   };
 }

@@ -16,7 +16,7 @@ export interface Dispatch {
   inputs: readonly (Slot | undefined)[];
   /** The binding after the last input. It must not be among the inputs. The shader may read it, too: an update in place. */
   output: Slot;
-  /** The bindings after the output: other slots that the shader writes, likewise. */
+  /** The bindings after the output: other slots that the shader writes, likewise. At most one may be absent. */
   moreOutputs?: readonly (Slot | undefined)[];
   /** Whether the output is scratch: a slot of no backend, which gets a buffer only for the dispatches after this one. */
   isScratch?: boolean;

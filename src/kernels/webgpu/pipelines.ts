@@ -71,7 +71,10 @@ export function createPipelines(device: GPUDevice): Pipelines {
       for (const written of [output, ...moreOutputs])
         if (written && inputs.includes(written))
           throw new Error(`webgpu: ${shader} cannot write to a slot that it reads`);
-      const storage = [...inputs, output, ...moreOutputs].map((slot) => (slot ? buffers.at(slot) : buffers.dummy));
+      const storage = [
+        ...inputs.map((slot) => (slot ? buffers.at(slot) : buffers.dummy)),
+        ...[output, ...moreOutputs].map((slot) => (slot ? buffers.at(slot) : buffers.sink)),
+      ];
       return device.createBindGroup({
         layout: layoutOf({ inputs, moreOutputs }).group,
         entries: [

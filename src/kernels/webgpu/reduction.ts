@@ -51,12 +51,12 @@ export const reductionIntegers = ({ rows, columns, share, across }: Reduction): 
 export const reductionWorkgroups = ({ columns, across, parts }: Reduction): number =>
   parts * Math.ceil(columns / across);
 
-/** What a shader under reduction.wgsl is told besides the reduction, and how many sums it makes of a column. */
-type Term = Pick<Dispatch, 'shader' | 'inputs' | 'reals'> & { integers?: readonly number[]; sums?: number };
+/** What a shader under reduction.wgsl is told besides the reduction. */
+type Term = Pick<Dispatch, 'shader' | 'inputs' | 'reals'> & { integers?: readonly number[] };
 
 /** One dispatch where one part is enough, else a second one that adds up the parts, in their order. */
 export function reduce(term: Term, reduction: Reduction, output: Slot): Dispatch[] {
-  const { shader, inputs, integers = [], reals = [], sums = 1 } = term;
+  const { shader, inputs, integers = [], reals = [] } = term;
   const { columns, lanes, parts } = reduction;
   const first = (to: Slot) => ({
     shader,
@@ -67,7 +67,7 @@ export function reduce(term: Term, reduction: Reduction, output: Slot): Dispatch
     workgroups: reductionWorkgroups(reduction),
   });
   if (parts === 1) return [first(output)];
-  const width = columns * lanes * sums;
+  const width = columns * lanes;
   const partial = { length: parts * width };
   return [{ ...first(partial), isScratch: true }, sumParts(partial, parts, width, output)];
 }

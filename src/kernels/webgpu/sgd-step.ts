@@ -6,7 +6,7 @@ export const sgdStep: WebgpuKernel<'sgdStep'> = ({ inputs, outputs, attributes }
     inputs: [inputs.gradient],
     output: outputs.parameter,
     moreOutputs: [outputs.velocity],
-    integers: [attributes.length, attributes.gradientStart, outputs.velocity ? 1 : 0, attributes.nesterov ? 1 : 0],
+    integers: [attributes.length, outputs.velocity ? 1 : 0, attributes.nesterov ? 1 : 0],
     reals: [attributes.rate, attributes.momentum, attributes.weightDecay],
     workgroups: workgroupsFor(attributes.length),
   },
