@@ -1,12 +1,4 @@
-import {
-  type Activation,
-  inputSlots,
-  isLinear,
-  isUpdate,
-  type KernelCall,
-  outputSlots,
-  type Slot,
-} from '../kernels/kernel';
+import { type Activation, inputSlots, isLinear, type KernelCall, outputSlots, type Slot } from '../kernels/kernel';
 
 /**
  * Makes fewer calls that compute the same numbers, up to rounding, out of the calls of a whole training step: forward,
@@ -25,7 +17,7 @@ import {
  * calls merge follows from the calls alone, so the same step gives the same bits.
  *
  * @param calls in their order, each slot written by one of them, except for what is updated in place (isUpdate)
- * @param kept what somebody outside reads: the loss, the logits
+ * @param kept what somebody outside reads: the loss, the logits, and whatever outlives the step
  * @returns new calls where something was merged, the very objects of `calls` elsewhere
  */
 export function fuseTraining(calls: readonly KernelCall[], kept: ReadonlySet<Slot>): KernelCall[] {
@@ -58,9 +50,7 @@ const replaced = (
 /** Whether what a call reads is changed in place after `from` and before `to`: it could not be made at `to` then. */
 function isOvertaken(call: KernelCall, calls: readonly KernelCall[], from: number, to: number): boolean {
   const read = new Set(inputSlots(call));
-  return calls
-    .slice(from + 1, to)
-    .some((other) => isUpdate(other) && outputSlots(other).some((slot) => read.has(slot)));
+  return calls.slice(from + 1, to).some((other) => outputSlots(other).some((slot) => read.has(slot)));
 }
 
 const isToldFromOutput = ({ slope, ceiling }: Activation): boolean => slope >= 0 && ceiling > 0;

@@ -10,6 +10,7 @@ export const conv2dInputGradient: WebgpuKernel<'conv2dInputGradient'> = (call) =
   const { addend } = call.inputs;
   if (!addend) return [product];
   const { output } = call.outputs;
+  // A dispatch of its own adds it.
   const withoutAddend = { length: output.length };
   const attributes = { length: output.length, rightLength: output.length, activation: LINEAR };
   return [

@@ -7,6 +7,7 @@ const ENOUGH_WORKGROUPS = 512;
 /** Numbers that a thread adds up at least, before another part is worth its second sum. */
 const NUMBERS_PER_THREAD = 16;
 const THREADS = 256; // WORKGROUP in prelude.wgsl
+/** Neighbouring numbers that a workgroup adds up: 128 bytes, a cache line. Wider, and fewer threads share a column. */
 const MOST_ACROSS = 32;
 
 /** How a matrix [rows, columns] is shared out among workgroups; see reduction.wgsl. */
@@ -34,7 +35,7 @@ export function shareRows(
 ): Reduction {
   const columns = width / lanes;
   let across = 1;
-  while (across < MOST_ACROSS && across < columns) across *= 2;
+  while (across < MOST_ACROSS / lanes && across < columns) across *= 2;
   const wanted = Math.ceil(ENOUGH_WORKGROUPS / Math.ceil(columns / across));
   const worthwhile = Math.ceil(rows / ((THREADS / across) * (NUMBERS_PER_THREAD / lanes)));
   const share = Math.max(1, Math.ceil(rows / Math.min(mostParts, wanted, worthwhile)));
