@@ -7,9 +7,9 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> output_gradient: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Numbers>;
+@group(0) @binding(2) var<storage, read> output_gradient: array<Numbers>;
+@group(0) @binding(3) var<storage, read_write> output: array<Numbers>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -17,7 +17,5 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  let x = input[i];
-  let below_ceiling = select(sizes.slope, 1.0, x > 0.0);
-  output[i] = output_gradient[i] * select(0.0, below_ceiling, x < sizes.ceiling);
+  output[i] = output_gradient[i] * derivative(input[i], sizes.slope, sizes.ceiling);
 }

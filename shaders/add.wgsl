@@ -8,9 +8,9 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> left: array<f32>;
-@group(0) @binding(2) var<storage, read> right: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> left: array<Numbers>;
+@group(0) @binding(2) var<storage, read> right: array<Numbers>;
+@group(0) @binding(3) var<storage, read_write> output: array<Numbers>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -18,5 +18,5 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  output[i] = activate(left[i] + right[i % sizes.right_length], sizes.slope, sizes.ceiling);
+  output[i] = activate_all(left[i] + right[i % sizes.right_length], sizes.slope, sizes.ceiling);
 }

@@ -1,19 +1,24 @@
 // dx = gamma[c] / sqrt(variance[c] + epsilon) * (dy - mean of dy - xhat * mean of dy * xhat), the means those of the
-// channel over all rows, from the sums that batch-norm-sums has made
+// channel over all rows, from the sums that batch-norm-sums has made; dy times f' where an activation follows
 
 struct Sizes {
   length: u32,
   channels: u32,
+  has_activated: u32,
   epsilon: f32,
+  slope: f32,
+  ceiling: f32,
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> output_gradient: array<f32>;
-@group(0) @binding(3) var<storage, read> moments: array<f32>;
-@group(0) @binding(4) var<storage, read> gamma: array<f32>;
-@group(0) @binding(5) var<storage, read> sums: array<f32>;
-@group(0) @binding(6) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Numbers>;
+@group(0) @binding(2) var<storage, read> output_gradient: array<Numbers>;
+@group(0) @binding(3) var<storage, read> moments: array<Numbers>;
+@group(0) @binding(4) var<storage, read> gamma: array<Numbers>;
+@group(0) @binding(5) var<storage, read> beta_gradient: array<Numbers>;
+@group(0) @binding(6) var<storage, read> gamma_gradient: array<Numbers>;
+@group(0) @binding(7) var<storage, read> activated: array<Numbers>; // what the activation made of y
+@group(0) @binding(8) var<storage, read_write> output: array<Numbers>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -25,6 +30,10 @@ fn main(thread: Thread) {
   let rows = f32(sizes.length / sizes.channels);
   let deviation = sqrt(moments[sizes.channels + c] + sizes.epsilon); // moments: means, then variances
   let xhat = (input[i] - moments[c]) / deviation;
-  let centred = output_gradient[i] - sums[c] / rows - xhat * (sums[sizes.channels + c] / rows);
+  var dy = output_gradient[i];
+  if (sizes.has_activated != 0) {
+    dy *= derivative(activated[i], sizes.slope, sizes.ceiling);
+  }
+  let centred = dy - beta_gradient[c] / rows - xhat * (gamma_gradient[c] / rows);
   output[i] = gamma[c] / deviation * centred;
 }

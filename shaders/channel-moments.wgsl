@@ -19,13 +19,13 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<Numbers>;
+@group(0) @binding(2) var<storage, read_write> output: array<Numbers>;
 
 struct Moments {
   count: f32,
-  mean: f32,
-  squares: f32,
+  mean: Numbers,
+  squares: Numbers,
 }
 
 fn merged(a: Moments, b: Moments) -> Moments {
@@ -37,7 +37,7 @@ fn merged(a: Moments, b: Moments) -> Moments {
 
 fn moments_of(row: u32, column: u32) -> Moments {
   if (sizes.set_size == 1u) {
-    return Moments(1.0, input[row * sizes.columns + column], 0.0);
+    return Moments(1.0, input[row * sizes.columns + column], Numbers(0.0));
   }
   let count = f32(min(sizes.set_size, sizes.total - row * sizes.set_size));
   let start = row * 2u * sizes.columns + column;

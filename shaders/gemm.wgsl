@@ -30,7 +30,7 @@
 //   fn advance()                                     moves all loads on by TILE_INNER
 //   fn store(part, row, column, sums)                takes four columns of a row, or less at the edge
 //
-// Each comes in two forms: after vectors.wgsl, where all channels are multiples of four, and after numbers.wgsl.
+// Each comes in two forms: after lanes-4.wgsl, where all channels are multiples of four, and after lanes-1.wgsl.
 
 override TILE_ROWS = 32u; // a multiple of 4
 override TILE_COLUMNS = 32u; // a multiple of 4

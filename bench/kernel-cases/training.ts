@@ -1,7 +1,7 @@
 /** What only training needs, with the shapes of a residual network of faces at batch 32; see ../kernels.ts. */
 
 import { type KernelCase, only, squareWindow } from '../../src/bench/kernel-case';
-import { type Conv2dSizes, type KernelName, RELU } from '../../src/kernels/kernel';
+import { type Conv2dSizes, type KernelName, LINEAR, RELU } from '../../src/kernels/kernel';
 
 type TrainingKernel =
   | Extract<KernelName, `${string}Gradient`>
@@ -12,10 +12,13 @@ type TrainingKernel =
   | 'channelSums'
   | 'combine'
   | 'crop'
+  | 'divideByRoot'
   | 'repeat'
+  | 'sgdStep'
   | 'slice'
   | 'rightAnswers'
-  | 'softmaxCrossEntropy';
+  | 'softmaxCrossEntropy'
+  | 'updateMoments';
 
 const BATCH = 32;
 
@@ -111,29 +114,51 @@ export const TRAINING_CASES: { [K in TrainingKernel]: KernelCase<K>[] } = {
     outputs: { output: output(2 * CHANNELS) },
     attributes: channels,
   })),
-  batchNormTraining: only(SHAPE, ({ input, output }) => ({
-    kernel: 'batchNormTraining',
-    inputs: { input: input(LENGTH), moments: input(2 * CHANNELS), gamma: input(CHANNELS), beta: input(CHANNELS) },
-    outputs: { output: output(LENGTH) },
-    attributes: { ...channels, epsilon: 1e-5 },
+  batchNormTraining: [false, true].map((isFused) => ({
+    title: `${SHAPE}${isFused ? ', with residual and ReLU' : ''}`,
+    call: ({ input, output }) => ({
+      kernel: 'batchNormTraining',
+      inputs: {
+        input: input(LENGTH),
+        moments: input(2 * CHANNELS),
+        gamma: input(CHANNELS),
+        beta: input(CHANNELS),
+        residual: isFused ? input(LENGTH) : undefined,
+      },
+      outputs: { output: output(LENGTH) },
+      attributes: { ...channels, epsilon: 1e-5, activation: isFused ? RELU : LINEAR },
+    }),
   })),
-  batchNormSums: only(SHAPE, ({ input, output }) => ({
-    kernel: 'batchNormSums',
-    inputs: { input: input(LENGTH), outputGradient: input(LENGTH), moments: input(2 * CHANNELS) },
-    outputs: { output: output(2 * CHANNELS) },
-    attributes: { ...channels, epsilon: 1e-5 },
+  batchNormSums: [false, true].map((isFused) => ({
+    title: `${SHAPE}${isFused ? ', through ReLU' : ''}`,
+    call: ({ input, output }) => ({
+      kernel: 'batchNormSums',
+      inputs: {
+        input: input(LENGTH),
+        outputGradient: input(LENGTH),
+        moments: input(2 * CHANNELS),
+        activated: isFused ? input(LENGTH) : undefined,
+      },
+      outputs: { betaGradient: output(CHANNELS), gammaGradient: output(CHANNELS) },
+      attributes: { ...channels, epsilon: 1e-5, activation: isFused ? RELU : LINEAR },
+    }),
   })),
-  batchNormInputGradient: only(SHAPE, ({ input, output }) => ({
-    kernel: 'batchNormInputGradient',
-    inputs: {
-      input: input(LENGTH),
-      outputGradient: input(LENGTH),
-      moments: input(2 * CHANNELS),
-      gamma: input(CHANNELS),
-      sums: input(2 * CHANNELS),
-    },
-    outputs: { output: output(LENGTH) },
-    attributes: { ...channels, epsilon: 1e-5 },
+  batchNormInputGradient: [false, true].map((isFused) => ({
+    title: `${SHAPE}${isFused ? ', through ReLU' : ''}`,
+    call: ({ input, output }) => ({
+      kernel: 'batchNormInputGradient',
+      inputs: {
+        input: input(LENGTH),
+        outputGradient: input(LENGTH),
+        moments: input(2 * CHANNELS),
+        gamma: input(CHANNELS),
+        betaGradient: input(CHANNELS),
+        gammaGradient: input(CHANNELS),
+        activated: isFused ? input(LENGTH) : undefined,
+      },
+      outputs: { output: output(LENGTH) },
+      attributes: { ...channels, epsilon: 1e-5, activation: isFused ? RELU : LINEAR },
+    }),
   })),
   activationGradient: only(SHAPE, ({ input, output }) => ({
     kernel: 'activationGradient',
@@ -231,10 +256,28 @@ export const TRAINING_CASES: { [K in TrainingKernel]: KernelCase<K>[] } = {
     outputs: { output: output(WEIGHTS) },
     attributes: { length: WEIGHTS, leftFactor: 0.9, rightFactor: 0.1 },
   })),
-  adamStep: only('3x3x256x256', ({ input, output }) => ({
-    kernel: 'adamStep',
-    inputs: { parameter: input(WEIGHTS), mean: input(WEIGHTS), square: input(WEIGHTS) },
+  divideByRoot: only('3x3x256x256', ({ input, output }) => ({
+    kernel: 'divideByRoot',
+    inputs: { numerator: input(WEIGHTS), square: input(WEIGHTS) },
     outputs: { output: output(WEIGHTS) },
-    attributes: { length: WEIGHTS, rate: 1e-3, epsilon: 1e-8, shrink: 0.999 },
+    attributes: { length: WEIGHTS, epsilon: 1e-6 },
+  })),
+  sgdStep: only('3x3x256x256', ({ input }) => ({
+    kernel: 'sgdStep',
+    inputs: { gradient: input(WEIGHTS) },
+    outputs: { parameter: input(WEIGHTS), velocity: input(WEIGHTS) },
+    attributes: { length: WEIGHTS, rate: 0.1, momentum: 0.9, weightDecay: 5e-4, nesterov: true },
+  })),
+  adamStep: only('3x3x256x256', ({ input }) => ({
+    kernel: 'adamStep',
+    inputs: { gradient: input(WEIGHTS) },
+    outputs: { parameter: input(WEIGHTS), mean: input(WEIGHTS), square: input(WEIGHTS) },
+    attributes: { length: WEIGHTS, beta1: 0.9, beta2: 0.999, rate: 1e-3, epsilon: 1e-8, shrink: 0.999 },
+  })),
+  updateMoments: only(`${CHANNELS} channels`, ({ input }) => ({
+    kernel: 'updateMoments',
+    inputs: { moments: input(2 * CHANNELS) },
+    outputs: { mean: input(CHANNELS), variance: input(CHANNELS) },
+    attributes: { channels: CHANNELS, momentum: 0.1, unbiased: 1 },
   })),
 };

@@ -39,7 +39,10 @@ export interface Backend {
   copy(from: Slot, to: Slot, range: CopyRange): void;
   /** The slot's numbers as they are after every call made so far. Rejects if the device is lost. */
   read(slot: Slot): Promise<Numbers>;
-  /** No output may share a slot with an input of the same call: shaders cannot read and write one buffer. */
+  /**
+   * No output may share a slot with an input or another output of the same call: shaders cannot bind one buffer for
+   * both. What a call updates in place is an output.
+   */
   run(call: KernelCall): void;
   /**
    * Makes a fixed sequence of calls ready to be replayed: modules or pipelines compiled, slots bound.

@@ -221,9 +221,12 @@ export interface KernelTable {
 
   // What training needs besides. dX stands for the gradient of the loss with respect to X.
 
-  /** dX[n,y,x,c] = sum over i,j,p,q,o with y = i*stride+p-top, x = j*stride+q-left of dY[n,i,j,o] * K[p,q,c,o]. Output [n,h,w,c]. */
+  /**
+   * dX[n,y,x,c] = sum over i,j,p,q,o with y = i*stride+p-top, x = j*stride+q-left of dY[n,i,j,o] * K[p,q,c,o], plus the
+   * addend: what another reader of X hands back. Addend and output [n,h,w,c].
+   */
   conv2dInputGradient: {
-    inputs: { outputGradient: Slot; filter: Slot };
+    inputs: { outputGradient: Slot; filter: Slot; addend?: Slot | undefined };
     outputs: { output: Slot };
     attributes: Conv2dSizes;
   };
@@ -257,23 +260,44 @@ export interface KernelTable {
     outputs: { output: Slot };
     attributes: { length: number; channels: number };
   };
-  /** xhat * gamma + beta with xhat = (x - mean) / sqrt(variance + epsilon), moments [2,channels]: mean, variance. */
+  /**
+   * activation(xhat * gamma + beta + residual) with xhat = (x - mean) / sqrt(variance + epsilon), moments [2,channels]:
+   * mean, variance. The residual is as long as the input.
+   */
   batchNormTraining: {
-    inputs: { input: Slot; moments: Slot; gamma: Slot; beta: Slot };
+    inputs: { input: Slot; moments: Slot; gamma: Slot; beta: Slot; residual?: Slot | undefined };
     outputs: { output: Slot };
-    attributes: { length: number; channels: number; epsilon: number };
+    attributes: { length: number; channels: number; epsilon: number; activation: Activation };
   };
-  /** Output [2,channels]: sum over the rows of dY (the gradient of beta), then of dY * xhat (the gradient of gamma). */
+  /**
+   * The gradients of beta and gamma, [channels] each: sums over the rows of dY and of dY * xhat.
+   *
+   * `activated` is y = f(z), f the activation that follows the norm, whose gradient is not yet in dY: where it is
+   * given, dY stands for dY * f'(z). That is told from y as well as from z where slope >= 0 and ceiling > 0 (only then
+   * may it be given), for f then keeps apart what f' tells apart: z > 0 gives y = min(ceiling, z) > 0, and z <= 0 gives
+   * y = slope * z <= 0; z >= ceiling gives y = ceiling, and z below gives y below.
+   */
   batchNormSums: {
-    inputs: { input: Slot; outputGradient: Slot; moments: Slot };
-    outputs: { output: Slot };
-    attributes: { length: number; channels: number; epsilon: number };
+    inputs: { input: Slot; outputGradient: Slot; moments: Slot; activated?: Slot | undefined };
+    outputs: { betaGradient: Slot; gammaGradient: Slot };
+    attributes: { length: number; channels: number; epsilon: number; activation: Activation };
   };
-  /** dX = gamma / sqrt(variance + epsilon) * (dY - sums[0] / rows - xhat * sums[1] / rows), sums as batchNormSums gives them. */
+  /**
+   * dX = gamma / sqrt(variance + epsilon) * (dY - dBeta / rows - xhat * dGamma / rows), dBeta and dGamma as
+   * batchNormSums gives them; `activated` as there.
+   */
   batchNormInputGradient: {
-    inputs: { input: Slot; outputGradient: Slot; moments: Slot; gamma: Slot; sums: Slot };
+    inputs: {
+      input: Slot;
+      outputGradient: Slot;
+      moments: Slot;
+      gamma: Slot;
+      betaGradient: Slot;
+      gammaGradient: Slot;
+      activated?: Slot | undefined;
+    };
     outputs: { output: Slot };
-    attributes: { length: number; channels: number; epsilon: number };
+    attributes: { length: number; channels: number; epsilon: number; activation: Activation };
   };
   /** dX = dY * f'(x): 1 where 0 < x < ceiling, slope where x <= 0, 0 where x >= ceiling. */
   activationGradient: {
@@ -372,17 +396,66 @@ export interface KernelTable {
     outputs: { output: Slot };
     attributes: KernelTable['pad']['attributes'];
   };
-  /** left * leftFactor + right * rightFactor, number by number: moving averages and optimiser steps. */
+  /** left * leftFactor + right * rightFactor, number by number: averages that move. */
   combine: {
     inputs: { left: Slot; right: Slot };
     outputs: { output: Slot };
     attributes: { length: number; leftFactor: number; rightFactor: number };
   };
-  /** parameter * shrink - rate * mean / (sqrt(square) + epsilon): AdamW's step, the corrections of bias inside rate and epsilon. */
-  adamStep: {
-    inputs: { parameter: Slot; mean: Slot; square: Slot };
+  /** numerator / (sqrt(square) + epsilon). */
+  divideByRoot: {
+    inputs: { numerator: Slot; square: Slot };
     outputs: { output: Slot };
-    attributes: { length: number; rate: number; epsilon: number; shrink: number };
+    attributes: { length: number; epsilon: number };
+  };
+
+  // What ends a training step. These change numbers in place: their outputs are read, too (see isUpdate).
+
+  /**
+   * PyTorch's SGD without dampening. With g = gradient + weightDecay * parameter:
+   *   velocity = momentum * velocity + g
+   *   parameter = parameter - rate * (nesterov ? g + momentum * velocity : velocity)
+   * Without a velocity the parameter goes along g itself.
+   */
+  sgdStep: {
+    inputs: { gradient: Slot };
+    outputs: { parameter: Slot; velocity?: Slot | undefined };
+    attributes: {
+      length: number;
+      rate: number;
+      momentum: number;
+      weightDecay: number;
+      nesterov: boolean;
+    };
+  };
+  /**
+   * AdamW, the corrections of bias inside rate and epsilon, decay inside shrink:
+   *   mean = beta1 * mean + (1 - beta1) * gradient
+   *   square = beta2 * square + (1 - beta2) * gradient^2
+   *   parameter = parameter * shrink - rate * mean / (sqrt(square) + epsilon)
+   */
+  adamStep: {
+    inputs: { gradient: Slot };
+    outputs: { parameter: Slot; mean: Slot; square: Slot };
+    attributes: {
+      length: number;
+      beta1: number;
+      beta2: number;
+      rate: number;
+      epsilon: number;
+      shrink: number;
+    };
+  };
+  /**
+   * Running averages of the moments [2,channels] of batches:
+   *   mean = (1 - momentum) * mean + momentum * moments[0]
+   *   variance = (1 - momentum) * variance + momentum * unbiased * moments[1]
+   * where unbiased = count / (count - 1) makes the variance of `count` numbers that of what they are drawn from.
+   */
+  updateMoments: {
+    inputs: { moments: Slot };
+    outputs: { mean: Slot; variance: Slot };
+    attributes: { channels: number; momentum: number; unbiased: number };
   };
 }
 
@@ -398,7 +471,13 @@ export const inputSlots = (call: KernelCall): Slot[] =>
   Object.values<Slot | readonly Slot[] | undefined>(call.inputs).flatMap((slots) => slots ?? []);
 
 /** Every slot that a call writes. */
-export const outputSlots = (call: KernelCall): Slot[] => Object.values(call.outputs);
+export const outputSlots = (call: KernelCall): Slot[] =>
+  Object.values<Slot | undefined>(call.outputs).flatMap((slot) => slot ?? []);
+
+/** Calls that change numbers in place; all others write slots whose former contents do not matter. */
+export type UpdateCall = KernelCall<'sgdStep' | 'adamStep' | 'updateMoments'>;
+export const isUpdate = (call: KernelCall): call is UpdateCall =>
+  call.kernel === 'sgdStep' || call.kernel === 'adamStep' || call.kernel === 'updateMoments';
 
 /**
  * Attributes that may differ from one run of a program to the next: numbers that are computed with, as learning rates
@@ -407,5 +486,6 @@ export const outputSlots = (call: KernelCall): Slot[] => Object.values(call.outp
 export const SCALARS: { readonly [K in KernelName]?: readonly (keyof KernelTable[K]['attributes'])[] } = {
   scale: ['factor', 'offset'],
   combine: ['leftFactor', 'rightFactor'],
+  sgdStep: ['rate'],
   adamStep: ['rate', 'epsilon', 'shrink'],
 };

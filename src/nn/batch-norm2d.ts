@@ -1,12 +1,9 @@
-import { noGradient } from '../tensor/autograd';
-import { combine } from '../tensor/ops/arithmetic';
 import { batchNorm, batchNormTraining } from '../tensor/ops/batch-norm';
-import { slice } from '../tensor/ops/concat';
-import { scope } from '../tensor/scope';
 import { formatShape, ShapeError } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
+import { updateMoments } from '../tensor/updates';
 import { constant } from './initial';
-import { assign, type Birth, Module } from './module';
+import { type Birth, Module } from './module';
 
 export interface BatchNorm2dOptions {
   epsilon?: number;
@@ -47,19 +44,7 @@ export class BatchNorm2d extends Module {
     if (count < 2)
       throw new ShapeError(`batch norm: ${formatShape(input.shape)} has one number a channel; training needs two`);
     const { output, moments } = batchNormTraining(input, gamma, beta, this.epsilon);
-    this.#average(moments, count);
+    updateMoments({ mean, variance }, moments, { momentum: this.momentum, count });
     return output;
-  }
-
-  /** running = (1 - momentum) * running + momentum * batch. */
-  #average(moments: Tensor, count: number): void {
-    const { momentum } = this;
-    using _ = scope();
-    noGradient(() => {
-      const [mean, variance] = [0, 1].map((row) => slice(moments, 0, row, 1).reshape(moments.shape[1]));
-      assign(this.runningMean, combine(this.runningMean, 1 - momentum, mean, momentum));
-      const unbiased = (momentum * count) / (count - 1);
-      assign(this.runningVariance, combine(this.runningVariance, 1 - momentum, variance, unbiased));
-    });
   }
 }

@@ -1,6 +1,6 @@
 import { noGradient } from '../tensor/autograd';
 import { relu } from '../tensor/ops/activations';
-import { adamStep, multiply, scale } from '../tensor/ops/arithmetic';
+import { divideByRoot, multiply, scale } from '../tensor/ops/arithmetic';
 import { concat } from '../tensor/ops/concat';
 import { sum } from '../tensor/ops/reduce';
 import type { Tensor } from '../tensor/tensor';
@@ -25,6 +25,4 @@ export function clipGradients(
   });
 }
 
-/** numerator / (sqrt(square) + 1e-6): AdamW's step, from nothing and with a rate of -1, is the kernel that divides by a root. */
-const overRoot = (numerator: Tensor, square: Tensor): Tensor =>
-  adamStep(square, numerator, square, { rate: -1, epsilon: 1e-6, shrink: 0 });
+const overRoot = (numerator: Tensor, square: Tensor): Tensor => divideByRoot(numerator, square, 1e-6);

@@ -1,5 +1,5 @@
 import type { Backend } from '../kernels/backend';
-import { inputSlots, isLinear, type KernelCall, LINEAR, type Slot } from '../kernels/kernel';
+import { inputSlots, isLinear, type KernelCall, LINEAR, outputSlots, type Slot } from '../kernels/kernel';
 
 /** Calls in which every slot is written once. Slots that no call writes are constants, `input` excepted. */
 export interface Trace {
@@ -45,7 +45,7 @@ export async function fuse(
   { calls, input, outputs }: Trace,
   allocate: (length: number) => Slot,
 ): Promise<KernelCall[]> {
-  const written = new Set(calls.map((call) => call.outputs.output));
+  const written = new Set(calls.flatMap(outputSlots));
   const isConstant = (slot: Slot) => slot !== input && !written.has(slot);
 
   const readers = new Map<Slot, number>();
@@ -75,7 +75,7 @@ export async function fuse(
   const mergeable = (slot: Slot): number => {
     if (readers.get(slot) !== 1) return -1;
     return fused.findIndex(
-      (call) => call.outputs.output === slot && hasActivation(call) && isLinear(call.attributes.activation),
+      (call) => hasActivation(call) && call.outputs.output === slot && isLinear(call.attributes.activation),
     );
   };
 
@@ -120,7 +120,7 @@ export async function fuse(
     if (before.kernel === 'matmul') before.inputs.right = scaled(weights, scale);
     else before.inputs.filter = scaled(weights, scale);
     before.inputs.bias = make(shift.map((value, o) => (oldBias ? oldBias[o] * scale[o] : 0) + value));
-    before.outputs.output = call.outputs.output;
+    [before.outputs.output] = outputSlots(call);
     if (hasActivation(call)) before.attributes.activation = call.attributes.activation;
     return true;
   }
@@ -150,7 +150,7 @@ export async function fuse(
   function foldChannels(call: KernelCall): boolean {
     if (call.kernel !== 'pad' || readers.get(call.inputs.input) !== 1) return false;
     const { height, width, channels, outHeight, outWidth, outChannels } = call.attributes;
-    const before = fused.find(({ outputs }) => outputs.output === call.inputs.input);
+    const before = fused.find((one) => outputSlots(one).includes(call.inputs.input));
     if (before?.kernel !== 'averagePool2d' || outHeight !== height || outWidth !== width) return false;
     const made = before.attributes;
     if (made.outHeight !== height || made.outWidth !== width || made.channels !== channels) return false; // reshaped
@@ -174,7 +174,7 @@ export async function fuse(
       left === 0 &&
       (outHeight - 1) * strideY + filterHeight <= height &&
       (outWidth - 1) * strideX + filterWidth <= width;
-    const place = fused.findIndex(({ outputs }) => outputs.output === call.inputs.input);
+    const place = fused.findIndex((one) => outputSlots(one).includes(call.inputs.input));
     const before = fused[place];
     if (!isInside || before?.kernel !== 'scaleShift' || !isLinear(before.attributes.activation)) return;
     if (readers.get(call.inputs.input) !== 1 || ![filter, bias ?? filter].every(isConstant)) return;

@@ -1,9 +1,8 @@
-import { noGradient } from '../tensor/autograd';
-import { adamStep, combine, multiply } from '../tensor/ops/arithmetic';
 import type { NamedValues } from '../tensor/safetensors';
-import { scope, unscoped } from '../tensor/scope';
+import { unscoped } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
-import { assign, readTensors, writeTensors } from './module';
+import { adamStep, sgdStep } from '../tensor/updates';
+import { readTensors, writeTensors } from './module';
 
 /** Which parameters shrink. Default: weights of convolutions and dense layers, not biases, batch norms and PReLU slopes. */
 export type Decays = (path: string, parameter: Tensor) => boolean;
@@ -60,14 +59,11 @@ export abstract class Optimizer {
       throw new Error(`optimizer: ${gradients.length} gradients for ${this.parameters.size} parameters`);
     this.#steps++;
     let index = 0;
-    noGradient(() => {
-      for (const [path, parameter] of this.parameters) {
-        using _ = scope();
-        const gradient = gradients[index++];
-        const memory = this.#memories.get(path) ?? new Map<string, Tensor>();
-        this.update({ parameter, gradient, memory, weightDecay: this.#weightDecay(path, parameter) });
-      }
-    });
+    for (const [path, parameter] of this.parameters) {
+      const gradient = gradients[index++];
+      const memory = this.#memories.get(path) ?? new Map<string, Tensor>();
+      this.update({ parameter, gradient, memory, weightDecay: this.#weightDecay(path, parameter) });
+    }
   }
 
   /** Everything it remembers from step to step, by name and path; apart from how many steps were made. */
@@ -140,14 +136,9 @@ export class Sgd extends Optimizer {
   }
 
   protected update({ parameter, gradient, memory, weightDecay }: Update): void {
-    let direction = weightDecay === 0 ? gradient : combine(gradient, 1, parameter, weightDecay);
-    if (this.#momentum > 0) {
-      const velocity = remembered(memory, 'velocity');
-      const next = combine(velocity, this.#momentum, direction, 1);
-      assign(velocity, next);
-      direction = this.#nesterov ? combine(direction, 1, next, this.#momentum) : next;
-    }
-    assign(parameter, combine(parameter, 1, direction, -this.learningRate));
+    const [rate, momentum, nesterov] = [this.learningRate, this.#momentum, this.#nesterov];
+    const velocity = momentum > 0 ? remembered(memory, 'velocity') : undefined;
+    sgdStep(parameter, gradient, velocity, { rate, momentum, weightDecay, nesterov });
   }
 }
 
@@ -180,14 +171,17 @@ export class AdamW extends Optimizer {
     const [beta1, beta2] = this.#betas;
     const mean = remembered(memory, 'mean');
     const square = remembered(memory, 'square');
-    assign(mean, combine(mean, beta1, gradient, 1 - beta1));
-    assign(square, combine(square, beta2, multiply(gradient, gradient), 1 - beta2));
     const correction = Math.sqrt(1 - beta2 ** this.steps);
-    const next = adamStep(parameter, mean, square, {
-      rate: (this.learningRate * correction) / (1 - beta1 ** this.steps),
-      epsilon: this.#epsilon * correction,
-      shrink: 1 - this.learningRate * weightDecay,
-    });
-    assign(parameter, next);
+    adamStep(
+      parameter,
+      gradient,
+      { mean, square },
+      {
+        ...{ beta1, beta2 },
+        rate: (this.learningRate * correction) / (1 - beta1 ** this.steps),
+        epsilon: this.#epsilon * correction,
+        shrink: 1 - this.learningRate * weightDecay,
+      },
+    );
   }
 }

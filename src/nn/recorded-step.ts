@@ -4,6 +4,7 @@ import { RecordedSlot, Recorder } from '../tensor/recorder';
 import { scope, unscoped } from '../tensor/scope';
 import { withStandIn } from '../tensor/stand-in';
 import { Tensor } from '../tensor/tensor';
+import { fuseTraining } from './fuse-training';
 import { placeByLiveness, rebind, slotsOf } from './placement';
 import { expectWritesFirst, type StepRecord, sameRecord, sameValue } from './step-record';
 
@@ -107,8 +108,8 @@ class StepProgram {
     };
     const results: Tensor[] = [];
     try {
-      // A pass that makes fewer calls of these belongs here.
-      const calls = record.calls;
+      const outliving = record.calls.flatMap(slotsOf).filter((slot) => !(slot instanceof RecordedSlot));
+      const calls = fuseTraining(record.calls, new Set([...record.results.map(({ slot }) => slot), ...outliving]));
 
       const places = new Map<Slot, Slot>();
       const used = [...calls.flatMap(slotsOf), ...record.writes.map(({ slot }) => slot)];

@@ -3,7 +3,7 @@ export { openReference } from '../kernels/reference/backend';
 export { differentiable, type GradientRule, gradients, noGradient, parameter } from './autograd';
 export { type Device, type OpenDeviceOptions, openDevice } from './device';
 export { leakyRelu, prelu, relu, relu6, sigmoid } from './ops/activations';
-export { type AdamStep, adamStep, add, combine, multiply, scale } from './ops/arithmetic';
+export { add, combine, divideByRoot, multiply, scale } from './ops/arithmetic';
 export { type BatchNormStatistics, batchNorm, batchNormTraining } from './ops/batch-norm';
 export { concat, slice } from './ops/concat';
 export { type Conv2dOptions, conv2d } from './ops/conv2d';

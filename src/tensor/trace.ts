@@ -1,5 +1,5 @@
 import type { Backend, CopyRange, Numbers, Program } from '../kernels/backend';
-import type { KernelCall, Slot } from '../kernels/kernel';
+import { isUpdate, type KernelCall, type Slot } from '../kernels/kernel';
 
 /**
  * A backend that computes nothing and writes down the calls made on it, so that an inference plan can be made
@@ -35,6 +35,10 @@ export class TracingBackend implements Backend {
     throw new Error('compile: a network read the numbers of a tensor while it was traced; there are none yet');
   }
   run(call: KernelCall): void {
+    if (isUpdate(call))
+      throw new Error(
+        'compile: a network changed its tensors while it was traced, as in training; call evaluate() first',
+      );
     this.calls.push(call);
   }
   async prepare(): Promise<Program> {

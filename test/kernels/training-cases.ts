@@ -1,4 +1,4 @@
-import type { KernelName } from '../../src/kernels/kernel';
+import { type KernelName, LINEAR, RELU } from '../../src/kernels/kernel';
 import {
   ACTIVATIONS,
   type Case,
@@ -8,6 +8,7 @@ import {
   inputLength,
   LENGTHS,
   PADS,
+  pick,
   positions,
   ROWS,
   title,
@@ -22,10 +23,13 @@ type TrainingKernel =
   | 'channelSums'
   | 'combine'
   | 'crop'
+  | 'divideByRoot'
   | 'repeat'
   | 'rightAnswers'
+  | 'sgdStep'
   | 'slice'
-  | 'softmaxCrossEntropy';
+  | 'softmaxCrossEntropy'
+  | 'updateMoments';
 
 /** The last has so many positions that a backend sums the gradient of a filter in parts. */
 const CONVOLUTION_GRADIENTS = [
@@ -44,22 +48,38 @@ const REDUCTIONS = [...LENGTHS, [20_011, 1], [3 * 1000, 3], [40 * 500, 40], [257
 const moments = ({ input }: CaseSlots, channels: number) =>
   input(2 * channels, (x, i) => (i < channels ? x : x * x + 0.1));
 
+/** What an activation's derivative is told from. The first two lie where the slope changes. */
+const activated = ({ input }: Pick<CaseSlots, 'input'>, length: number) =>
+  input(length, (x, i) => (i < 2 ? 6 * i : 5 * x));
+
+/** What momentum, decay and Nesterov's look ahead may be. */
+const SGD = [
+  { momentum: 0, weightDecay: 0, nesterov: false },
+  { momentum: 0, weightDecay: 0.1, nesterov: false },
+  { momentum: 0.9, weightDecay: 0.1, nesterov: false },
+  { momentum: 0.9, weightDecay: 0.1, nesterov: true },
+];
+
 const wholeNumbersBelow = (columns: number) => (_: number, row: number) => (7 * row + 3) % columns;
 
 /** For every kernel that only training needs, cases that a backend must get right. */
 export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
-  conv2dInputGradient: CONVOLUTION_GRADIENTS.map((sizes) => ({
-    title: title(sizes),
-    call: ({ input, constant, output }) => ({
-      kernel: 'conv2dInputGradient',
-      inputs: {
-        outputGradient: input(positions(sizes) * sizes.outChannels),
-        filter: constant(sizes.filterHeight * sizes.filterWidth * sizes.inChannels * sizes.outChannels),
-      },
-      outputs: { output: output(sizes.batch * sizes.height * sizes.width * sizes.inChannels) },
-      attributes: sizes,
-    }),
-  })),
+  conv2dInputGradient: CONVOLUTION_GRADIENTS.flatMap((sizes) => {
+    const pixels = sizes.batch * sizes.height * sizes.width;
+    return [false, true].map((hasAddend) => ({
+      title: `${hasAddend ? 'with' : 'without'} addend, ${title(sizes)}`,
+      call: ({ input, constant, output }) => ({
+        kernel: 'conv2dInputGradient',
+        inputs: {
+          outputGradient: input(positions(sizes) * sizes.outChannels),
+          filter: constant(sizes.filterHeight * sizes.filterWidth * sizes.inChannels * sizes.outChannels),
+          addend: hasAddend ? input(pixels * sizes.inChannels) : undefined,
+        },
+        outputs: { output: output(pixels * sizes.inChannels) },
+        attributes: sizes,
+      }),
+    }));
+  }),
 
   conv2dFilterGradient: CONVOLUTION_GRADIENTS.map((sizes) => ({
     title: title(sizes),
@@ -120,50 +140,62 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
     })),
   ),
 
-  batchNormTraining: LENGTHS.map(([length, channels]) => ({
-    title: `${length} numbers, ${channels} channels`,
-    call: (slots) => ({
-      kernel: 'batchNormTraining',
-      inputs: {
-        input: slots.input(length),
-        moments: moments(slots, channels),
-        gamma: slots.constant(channels),
-        beta: slots.constant(channels),
-      },
-      outputs: { output: slots.output(length) },
-      attributes: { length, channels, epsilon: 1e-5 },
-    }),
-  })),
+  batchNormTraining: LENGTHS.flatMap(([length, channels]) =>
+    ACTIVATIONS.flatMap((activation) =>
+      [false, true].map((hasResidual) => ({
+        title: `${length} numbers, ${channels} channels, ${hasResidual ? 'residual, ' : ''}${title(activation)}`,
+        call: (slots) => ({
+          kernel: 'batchNormTraining',
+          inputs: {
+            input: slots.input(length),
+            moments: moments(slots, channels),
+            gamma: slots.constant(channels),
+            beta: slots.constant(channels),
+            residual: hasResidual ? slots.input(length, (x) => 5 * x) : undefined,
+          },
+          outputs: { output: slots.output(length) },
+          attributes: { length, channels, epsilon: 1e-5, activation },
+        }),
+      })),
+    ),
+  ),
 
-  batchNormSums: REDUCTIONS.map(([length, channels]) => ({
-    title: `${length} numbers, ${channels} channels`,
-    call: (slots) => ({
-      kernel: 'batchNormSums',
-      inputs: {
-        input: slots.input(length),
-        outputGradient: slots.input(length),
-        moments: moments(slots, channels),
-      },
-      outputs: { output: slots.output(2 * channels) },
-      attributes: { length, channels, epsilon: 1e-5 },
-    }),
-  })),
+  batchNormSums: REDUCTIONS.flatMap(([length, channels], k) =>
+    [undefined, pick(k), RELU].map((mask) => ({
+      title: `${length} numbers, ${channels} channels${mask ? `, through ${title(mask)}` : ''}`,
+      call: (slots) => ({
+        kernel: 'batchNormSums',
+        inputs: {
+          input: slots.input(length),
+          outputGradient: slots.input(length),
+          moments: moments(slots, channels),
+          activated: mask && activated(slots, length),
+        },
+        outputs: { betaGradient: slots.output(channels), gammaGradient: slots.output(channels) },
+        attributes: { length, channels, epsilon: 1e-5, activation: mask ?? LINEAR },
+      }),
+    })),
+  ),
 
-  batchNormInputGradient: LENGTHS.map(([length, channels]) => ({
-    title: `${length} numbers, ${channels} channels`,
-    call: (slots) => ({
-      kernel: 'batchNormInputGradient',
-      inputs: {
-        input: slots.input(length),
-        outputGradient: slots.input(length),
-        moments: moments(slots, channels),
-        gamma: slots.constant(channels),
-        sums: slots.input(2 * channels, (x) => (x * length) / channels),
-      },
-      outputs: { output: slots.output(length) },
-      attributes: { length, channels, epsilon: 1e-5 },
-    }),
-  })),
+  batchNormInputGradient: LENGTHS.flatMap(([length, channels]) =>
+    [undefined, ...ACTIVATIONS].map((mask) => ({
+      title: `${length} numbers, ${channels} channels${mask ? `, through ${title(mask)}` : ''}`,
+      call: (slots) => ({
+        kernel: 'batchNormInputGradient',
+        inputs: {
+          input: slots.input(length),
+          outputGradient: slots.input(length),
+          moments: moments(slots, channels),
+          gamma: slots.constant(channels),
+          betaGradient: slots.input(channels, (x) => (x * length) / channels),
+          gammaGradient: slots.input(channels, (x) => (x * length) / channels),
+          activated: mask && activated(slots, length),
+        },
+        outputs: { output: slots.output(length) },
+        attributes: { length, channels, epsilon: 1e-5, activation: mask ?? LINEAR },
+      }),
+    })),
+  ),
 
   activationGradient: LENGTHS.flatMap(([length]) =>
     ACTIVATIONS.map((activation) => ({
@@ -171,8 +203,7 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
       call: ({ input, output }) => ({
         kernel: 'activationGradient',
         inputs: {
-          // The first two lie where the slope changes.
-          input: input(length, (x, i) => (i < 2 ? 6 * i : 5 * x)),
+          input: activated({ input }, length),
           outputGradient: input(length),
         },
         outputs: { output: output(length) },
@@ -372,13 +403,48 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
     }),
   })),
 
-  adamStep: LENGTHS.map(([length]) => ({
+  divideByRoot: LENGTHS.map(([length]) => ({
     title: `${length} numbers`,
     call: ({ input, output }) => ({
-      kernel: 'adamStep',
-      inputs: { parameter: input(length), mean: input(length), square: input(length, (x) => x * x) },
+      kernel: 'divideByRoot',
+      inputs: { numerator: input(length), square: input(length, (x) => x * x) },
       outputs: { output: output(length) },
-      attributes: { length, rate: 0.01, epsilon: 1e-3, shrink: 0.99 },
+      attributes: { length, epsilon: 0.1 },
+    }),
+  })),
+
+  sgdStep: LENGTHS.flatMap(([length]) =>
+    SGD.map((options) => ({
+      title: `${length} numbers, ${title(options)}`,
+      call: ({ input }) => ({
+        kernel: 'sgdStep',
+        inputs: { gradient: input(length) },
+        outputs: { parameter: input(length), velocity: options.momentum > 0 ? input(length) : undefined },
+        attributes: { length, rate: 0.1, ...options },
+      }),
+    })),
+  ),
+
+  adamStep: LENGTHS.map(([length]) => ({
+    title: `${length} numbers`,
+    call: ({ input }) => ({
+      kernel: 'adamStep',
+      inputs: { gradient: input(length) },
+      outputs: { parameter: input(length), mean: input(length), square: input(length, (x) => x * x) },
+      attributes: {
+        ...{ length, beta1: 0.9, beta2: 0.99 },
+        ...{ rate: 0.01, epsilon: 1e-3, shrink: 0.99 },
+      },
+    }),
+  })),
+
+  updateMoments: [1, 4, 7, 300].map((channels) => ({
+    title: `${channels} channels`,
+    call: (slots) => ({
+      kernel: 'updateMoments',
+      inputs: { moments: moments(slots, channels) },
+      outputs: { mean: slots.input(channels), variance: slots.input(channels, (x) => x * x) },
+      attributes: { channels, momentum: 0.1, unbiased: 3 / 2 },
     }),
   })),
 };

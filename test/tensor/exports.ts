@@ -19,7 +19,7 @@ export const NO_OPERATIONS = [
 ] as const;
 
 /** Operations that say so when their gradient is asked for. */
-export const NO_GRADIENT = ['adamStep', 'affineWarp', 'resizeBilinear', 'rightAnswers'] as const;
+export const NO_GRADIENT = ['affineWarp', 'divideByRoot', 'resizeBilinear', 'rightAnswers'] as const;
 
 export type Operation = Exclude<keyof typeof engine, (typeof NO_OPERATIONS)[number]>;
 export type Differentiable = Exclude<Operation, (typeof NO_GRADIENT)[number]>;

@@ -2,9 +2,9 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import * as engine from '../../src/tensor/index';
 import {
-  adamStep,
   affineWarp,
   type Backend,
+  divideByRoot,
   gradients,
   multiply,
   openReference,
@@ -146,7 +146,7 @@ test('operations without a gradient say so when it is asked for', () => {
   const uses: Record<(typeof NO_GRADIENT)[number], () => void> = {
     resizeBilinear: () => gradients(sum(resizeBilinear(image, 3, 3)), [image]),
     affineWarp: () => gradients(sum(affineWarp(image, make(1, 6), 3, 3)), [image]),
-    adamStep: () => gradients(sum(adamStep(vector, vector, vector, { rate: 1, epsilon: 1, shrink: 1 })), [vector]),
+    divideByRoot: () => gradients(sum(divideByRoot(vector, vector, 1)), [vector]),
     rightAnswers: () => gradients(sum(rightAnswers(make(2, 3), make(2))), [vector]),
   };
   for (const [operation, use] of Object.entries(uses))

@@ -1,7 +1,7 @@
 import {
-  adamStep,
   batchNormTraining,
   combine,
+  divideByRoot,
   dropout,
   mean,
   random,
@@ -40,22 +40,16 @@ export const TRAINING = {
       { apply: (make) => combine(make([2]), 1, make([3]), 1), says: 'combine: [2] and [3] differ' },
     ],
   },
-  adamStep: {
+  divideByRoot: {
     cases: [
       {
-        title: 'shrink * parameter - rate * mean / (sqrt(square) + epsilon)',
-        apply: (make) =>
-          adamStep(make([2]), make([2], [3, 4]), make([2], [4, 9]), { rate: 2, epsilon: 1, shrink: 0.5 }),
+        title: 'numerator / (sqrt(square) + epsilon)',
+        apply: (make) => divideByRoot(make([2], [3, 6]), make([2], [4, 0]), 1),
         shape: [2],
-        values: [-1.5, -1], // 1 / 2 - 2 * 3 / 3 and 2 / 2 - 2 * 4 / 4
+        values: [1, 6],
       },
     ],
-    refusals: [
-      {
-        apply: (make) => adamStep(make([2]), make([2]), make([3]), { rate: 1, epsilon: 1, shrink: 1 }),
-        says: 'adamStep: [2] and [3] differ',
-      },
-    ],
+    refusals: [{ apply: (make) => divideByRoot(make([2]), make([3]), 1), says: 'divideByRoot: [2] and [3] differ' }],
   },
   batchNormTraining: {
     cases: [

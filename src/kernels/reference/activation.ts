@@ -14,14 +14,14 @@ export const activation: ReferenceKernel<'activation'> = ({ inputs, outputs, att
   for (let i = 0; i < attributes.length; i++) y[i] = activate(x[i], attributes.activation);
 };
 
+/** f'(z), told from z or, where slope >= 0 and ceiling > 0, from f(z): see batchNormSums in kernel.ts. */
+export const derivative = (z: number, { slope, ceiling }: Activation): number => (z >= ceiling ? 0 : z > 0 ? 1 : slope);
+
 // dX[i] = dY[i] * f'(x[i])
 export const activationGradient: ReferenceKernel<'activationGradient'> = ({ inputs, outputs, attributes }, at) => {
-  const { slope, ceiling } = attributes.activation;
   const x = at(inputs.input);
   const outputGradient = at(inputs.outputGradient);
   const inputGradient = at(outputs.output);
-  for (let i = 0; i < attributes.length; i++) {
-    const derivative = x[i] >= ceiling ? 0 : x[i] > 0 ? 1 : slope;
-    inputGradient[i] = outputGradient[i] * derivative;
-  }
+  for (let i = 0; i < attributes.length; i++)
+    inputGradient[i] = outputGradient[i] * derivative(x[i], attributes.activation);
 };

@@ -11,6 +11,7 @@ import { concat, slice } from './concat';
 import { conv2d, conv2dFilterGradient, conv2dInputGradient } from './conv2d';
 import { softmaxCrossEntropy, softmaxCrossEntropyGradient } from './cross-entropy';
 import { depthwiseConv2d, depthwiseConv2dFilterGradient, depthwiseConv2dInputGradient } from './depthwise-conv2d';
+import { divideByRoot } from './divide-by-root';
 import { globalAveragePool, globalAveragePoolGradient } from './global-average-pool';
 import { l2Normalize, l2NormalizeGradient } from './l2-normalize';
 import { matmul } from './matmul';
@@ -24,8 +25,10 @@ import { resizeBilinear } from './resize-bilinear';
 import { rightAnswers } from './right-answers';
 import { scale } from './scale';
 import { scaleShift } from './scale-shift';
+import { sgdStep } from './sgd-step';
 import { sigmoid, sigmoidGradient } from './sigmoid';
 import { softmax, softmaxGradient } from './softmax';
+import { updateMoments } from './update-moments';
 
 const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   activation,
@@ -50,6 +53,7 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient,
+  divideByRoot,
   globalAveragePool,
   globalAveragePoolGradient,
   l2Normalize,
@@ -67,6 +71,7 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   rightAnswers,
   scale,
   scaleShift,
+  sgdStep,
   sigmoid,
   sigmoidGradient,
   slice,
@@ -74,6 +79,7 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   softmaxCrossEntropy,
   softmaxCrossEntropyGradient,
   softmaxGradient,
+  updateMoments,
 };
 
 /** The mathematics as plain loops in float64: slow on purpose, and what the other backends are measured against. */

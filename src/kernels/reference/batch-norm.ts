@@ -1,3 +1,5 @@
+import type { Activation, Slot } from '../kernel';
+import { activate, derivative } from './activation';
 import type { ReferenceKernel } from './reference-kernel';
 
 // y[i] = (x[i] - mean[c]) / sqrt(variance[c] + epsilon) * gamma[c] + beta[c]     (Ioffe and Szegedy 2015, section 3.1)
@@ -31,25 +33,42 @@ export const channelMoments: ReferenceKernel<'channelMoments'> = ({ inputs, outp
 const normalized = (x: Float64Array, moments: Float64Array, channels: number, epsilon: number) => (i: number) =>
   (x[i] - moments[i % channels]) / Math.sqrt(moments[channels + (i % channels)] + epsilon);
 
-// y[i] = xhat[i] * gamma[c] + beta[c]
+// y[i] = f(xhat[i] * gamma[c] + beta[c] + residual[i])
 export const batchNormTraining: ReferenceKernel<'batchNormTraining'> = ({ inputs, outputs, attributes }, at) => {
-  const { length, channels, epsilon } = attributes;
+  const { length, channels, epsilon, activation } = attributes;
   const xhat = normalized(at(inputs.input), at(inputs.moments), channels, epsilon);
   const gamma = at(inputs.gamma);
   const beta = at(inputs.beta);
+  const residual = inputs.residual && at(inputs.residual);
   const y = at(outputs.output);
-  for (let i = 0; i < length; i++) y[i] = xhat(i) * gamma[i % channels] + beta[i % channels];
+  for (let i = 0; i < length; i++) {
+    const z = xhat(i) * gamma[i % channels] + beta[i % channels] + (residual ? residual[i] : 0);
+    y[i] = activate(z, activation);
+  }
 };
+
+interface MaskedGradient {
+  outputGradient: Slot;
+  activated?: Slot | undefined;
+}
+
+// dY[i], or dY[i] * f'(z[i]) where y = f(z) is given
+function maskedGradient(inputs: MaskedGradient, activation: Activation, at: (slot: Slot) => Float64Array) {
+  const outputGradient = at(inputs.outputGradient);
+  const activated = inputs.activated && at(inputs.activated);
+  return (i: number) => outputGradient[i] * (activated ? derivative(activated[i], activation) : 1);
+}
 
 // dBeta[c] = sum over r of dY[r,c];   dGamma[c] = sum over r of dY[r,c] * xhat[r,c]
 export const batchNormSums: ReferenceKernel<'batchNormSums'> = ({ inputs, outputs, attributes }, at) => {
-  const { length, channels, epsilon } = attributes;
+  const { length, channels, epsilon, activation } = attributes;
   const xhat = normalized(at(inputs.input), at(inputs.moments), channels, epsilon);
-  const outputGradient = at(inputs.outputGradient);
-  const sums = at(outputs.output).fill(0);
+  const outputGradient = maskedGradient(inputs, activation, at);
+  const betaGradient = at(outputs.betaGradient).fill(0);
+  const gammaGradient = at(outputs.gammaGradient).fill(0);
   for (let i = 0; i < length; i++) {
-    sums[i % channels] += outputGradient[i];
-    sums[channels + (i % channels)] += outputGradient[i] * xhat(i);
+    betaGradient[i % channels] += outputGradient(i);
+    gammaGradient[i % channels] += outputGradient(i) * xhat(i);
   }
 };
 
@@ -58,18 +77,19 @@ export const batchNormInputGradient: ReferenceKernel<'batchNormInputGradient'> =
   { inputs, outputs, attributes },
   at,
 ) => {
-  const { length, channels, epsilon } = attributes;
+  const { length, channels, epsilon, activation } = attributes;
   const rows = length / channels;
   const moments = at(inputs.moments);
   const xhat = normalized(at(inputs.input), moments, channels, epsilon);
-  const outputGradient = at(inputs.outputGradient);
+  const outputGradient = maskedGradient(inputs, activation, at);
   const gamma = at(inputs.gamma);
-  const sums = at(inputs.sums);
+  const betaGradient = at(inputs.betaGradient);
+  const gammaGradient = at(inputs.gammaGradient);
   const inputGradient = at(outputs.output);
   for (let i = 0; i < length; i++) {
     const c = i % channels;
     inputGradient[i] =
       (gamma[c] / Math.sqrt(moments[channels + c] + epsilon)) *
-      (outputGradient[i] - sums[c] / rows - (xhat(i) * sums[channels + c]) / rows);
+      (outputGradient(i) - betaGradient[c] / rows - (xhat(i) * gammaGradient[c]) / rows);
   }
 };

@@ -33,12 +33,13 @@ export const conv2d: ReferenceKernel<'conv2d'> = ({ inputs, outputs, attributes 
         }
 };
 
-// dX[n,y,x,c] = sum over i,j,p,q,o with y = i*strideY+p-top, x = j*strideX+q-left of dY[n,i,j,o] * K[p,q,c,o]
+// dX[n,y,x,c] = sum over i,j,p,q,o with y = i*strideY+p-top, x = j*strideX+q-left of dY[n,i,j,o] * K[p,q,c,o], plus the addend
 export const conv2dInputGradient: ReferenceKernel<'conv2dInputGradient'> = ({ inputs, outputs, attributes }, at) => {
   const { inChannels, outChannels } = attributes;
   const outputGradient = at(inputs.outputGradient);
   const filter = at(inputs.filter);
   const inputGradient = at(outputs.output).fill(0);
+  if (inputs.addend) inputGradient.set(at(inputs.addend));
   forEachPair(attributes, (pixel, weight, place) => {
     for (let c = 0; c < inChannels; c++)
       for (let o = 0; o < outChannels; o++)

@@ -1,5 +1,5 @@
 import type { Activation, KernelCall } from '../kernel';
-import { f32x4, type V128, v128 } from './assembler';
+import { type FunctionBuilder, f32x4, type V128, v128 } from './assembler';
 import { elementwiseJob } from './elementwise';
 import type { Job, Planning } from './job';
 
@@ -14,13 +14,19 @@ export const activationGradient = (
       length,
       output: address(outputs.output),
       streams: [address(inputs.input), address(inputs.outputGradient)],
-      compute: (f, { streams }) => emitGradient(f.let(streams[0]), f.let(streams[1]), activation),
+      compute: (f, { streams }) => emitActivationGradient(f, streams[0], streams[1], activation),
     }),
   ];
 };
 
 /** dY * f'(x): masks instead of factors where the factor is 0 or 1. */
-const emitGradient = (x: V128, gradient: V128, { slope, ceiling }: Activation): V128 => {
+export const emitActivationGradient = (
+  f: FunctionBuilder,
+  input: V128,
+  outputGradient: V128,
+  { slope, ceiling }: Activation,
+): V128 => {
+  const [x, gradient] = [f.let(input), f.let(outputGradient)];
   const isPositive = f32x4.gt(x, f32x4.const(0));
   const bent =
     slope === 1

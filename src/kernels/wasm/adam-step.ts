@@ -1,19 +1,37 @@
 import type { KernelCall } from '../kernel';
 import { f32x4 } from './assembler';
+import { combineJob } from './combine';
 import { elementwiseJob } from './elementwise';
 import type { Job, Planning } from './job';
 
-export const adamStep = ({ inputs, outputs, attributes }: KernelCall<'adamStep'>, { address }: Planning): Job[] => [
-  elementwiseJob({
-    key: 'adamStep',
-    length: attributes.length,
-    output: address(outputs.output),
-    streams: [address(inputs.parameter), address(inputs.mean), address(inputs.square)],
-    // They change from step to step, so they are no part of the code.
-    factors: [attributes.rate, attributes.epsilon, attributes.shrink],
-    compute(_, { streams: [parameter, mean, square], factors: [rate, epsilon, shrink] }) {
-      const step = f32x4.div(f32x4.mul(rate, mean), f32x4.add(f32x4.sqrt(square), epsilon));
-      return f32x4.sub(f32x4.mul(parameter, shrink), step);
-    },
-  }),
-];
+/** First the two averages, then the parameter, each in place. */
+export const adamStep = ({ inputs, outputs, attributes }: KernelCall<'adamStep'>, { address }: Planning): Job[] => {
+  const { length, beta1, beta2, rate, epsilon, shrink } = attributes;
+  const gradient = address(inputs.gradient);
+  const [parameter, mean, square] = [outputs.parameter, outputs.mean, outputs.square].map(address);
+  return [
+    combineJob({
+      ...{ length, leftFactor: beta1, rightFactor: 1 - beta1 },
+      ...{ left: mean, right: gradient, output: mean },
+    }),
+    elementwiseJob({
+      ...{ key: 'adamStep square', length, output: square },
+      streams: [square, gradient],
+      factors: [beta2, 1 - beta2],
+      compute(f, { streams, factors: [kept, share] }) {
+        const g = f.let(streams[1]);
+        return f32x4.add(f32x4.mul(kept, streams[0]), f32x4.mul(share, f32x4.mul(g, g)));
+      },
+    }),
+    elementwiseJob({
+      ...{ key: 'adamStep', length, output: parameter },
+      streams: [parameter, mean, square],
+      // They change from step to step, so they are no part of the code.
+      factors: [rate, epsilon, shrink],
+      compute(_, { streams: [p, m, s], factors: [speed, least, kept] }) {
+        const step = f32x4.div(f32x4.mul(speed, m), f32x4.add(f32x4.sqrt(s), least));
+        return f32x4.sub(f32x4.mul(p, kept), step);
+      },
+    }),
+  ];
+};

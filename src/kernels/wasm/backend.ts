@@ -19,6 +19,7 @@ import { conv2dInputGradient } from './conv2d-input-gradient';
 import { crop } from './crop';
 import { depthwiseConv2d } from './depthwise-conv2d';
 import { depthwiseConv2dFilterGradient, depthwiseConv2dInputGradient } from './depthwise-conv2d-gradient';
+import { divideByRoot } from './divide-by-root';
 import { globalAveragePool } from './global-average-pool';
 import { globalAveragePoolGradient } from './global-average-pool-gradient';
 import type { Job, Kernels, Planning } from './job';
@@ -39,6 +40,7 @@ import { resizeBilinear } from './resize-bilinear';
 import { rightAnswers } from './right-answers';
 import { scale } from './scale';
 import { scaleShift } from './scale-shift';
+import { sgdStep } from './sgd-step';
 import { sigmoid } from './sigmoid';
 import { sigmoidGradient } from './sigmoid-gradient';
 import { slice } from './slice';
@@ -47,6 +49,7 @@ import { softmaxCrossEntropy, softmaxCrossEntropyGradient } from './softmax-cros
 import { softmaxGradient } from './softmax-gradient';
 import { Tables } from './tables';
 import { grainOf, type ThreadJob, Threads } from './threads';
+import { updateMoments } from './update-moments';
 
 const kernels: Kernels = {
   conv2d,
@@ -94,7 +97,10 @@ const kernels: Kernels = {
   slice,
   crop,
   combine,
+  divideByRoot,
+  sgdStep,
   adamStep,
+  updateMoments,
 };
 
 const planCall = <K extends KernelName>(call: KernelCall<K> & { kernel: K }, planning: Planning): Job[] =>

@@ -18,15 +18,16 @@ export const conv2dInputGradient = (
   planning: Planning,
 ): Job[] => {
   const [outputGradient, filter] = [inputs.outputGradient, inputs.filter].map(planning.address);
+  const addend = inputs.addend && planning.address(inputs.addend);
   const output = planning.address(outputs.output);
   const rightIsConstant = planning.isConstant(inputs.filter);
   const { filterHeight, filterWidth, strideY, strideX, inChannels, outChannels } = sizes;
   const rowPhases = phasesOf(filterHeight, strideY, sizes.top, sizes.height);
   const columnPhases = phasesOf(filterWidth, strideX, sizes.left, sizes.width);
   const jobs: Job[] = [];
-  // A stride larger than the filter leaves pixels that no window sees.
+  // A stride larger than the filter leaves pixels that no window sees: nothing but the addend comes there.
   if ([...rowPhases, ...columnPhases].some(({ taps, count }) => taps === 0 && count > 0))
-    jobs.push(zeroJob(sizes.batch * sizes.height * sizes.width * inChannels, output));
+    jobs.push(backgroundJob(sizes.batch * sizes.height * sizes.width * inChannels, addend, output));
   for (const row of rowPhases)
     for (const column of columnPhases) {
       if (row.taps * column.taps * row.count * column.count === 0) continue;
@@ -56,7 +57,7 @@ export const conv2dInputGradient = (
             activation: LINEAR,
           },
           {
-            ...{ left: windows.address, right: filter, rightIsConstant, bias: undefined, residual: undefined, output },
+            ...{ left: windows.address, right: filter, rightIsConstant, bias: undefined, residual: addend, output },
             packRight: packTransposed(
               filter + (lastTapRow * filterWidth + lastTapColumn) * tapBytes,
               outChannels,
@@ -115,5 +116,7 @@ const pixelsOf = (sizes: Conv2dSizes, row: Phase, column: Phase, rowsOfGroup: nu
   };
 };
 
-const zeroJob = (length: number, output: number): Job =>
-  elementwiseJob({ key: 'zero', length, output, streams: [], compute: () => f32x4.const(0) });
+const backgroundJob = (length: number, addend: number | undefined, output: number): Job =>
+  addend === undefined
+    ? elementwiseJob({ key: 'zero', length, output, streams: [], compute: () => f32x4.const(0) })
+    : elementwiseJob({ key: 'copy', length, output, streams: [addend], compute: (_, { streams }) => streams[0] });

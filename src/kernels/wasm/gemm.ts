@@ -20,7 +20,7 @@ export interface GemmShape {
   columns: number;
   /** Where the rows of A are. Affine: row m at m * rowStride numbers. */
   source: RowSource;
-  /** Where the rows of the output go, unless one after the other. Needs a table as source, and no residual. */
+  /** Where the rows of output and residual are, unless one after the other. Needs a table as source. */
   target?: TableTarget | undefined;
   activation: Activation;
 }

@@ -1,12 +1,16 @@
 import { type WebgpuKernel, workgroupsFor } from './dispatch';
 
-export const adamStep: WebgpuKernel<'adamStep'> = ({ inputs, outputs, attributes }) => [
-  {
-    shader: 'adamStep',
-    inputs: [inputs.parameter, inputs.mean, inputs.square],
-    output: outputs.output,
-    integers: [attributes.length],
-    reals: [attributes.rate, attributes.epsilon, attributes.shrink],
-    workgroups: workgroupsFor(attributes.length),
-  },
-];
+export const adamStep: WebgpuKernel<'adamStep'> = ({ inputs, outputs, attributes }) => {
+  const { length, beta1, beta2, rate, epsilon, shrink } = attributes;
+  return [
+    {
+      shader: 'adamStep',
+      inputs: [inputs.gradient],
+      output: outputs.parameter,
+      moreOutputs: [outputs.mean, outputs.square],
+      integers: [length],
+      reals: [beta1, 1 - beta1, beta2, 1 - beta2, rate, epsilon, shrink],
+      workgroups: workgroupsFor(length),
+    },
+  ];
+};

@@ -1,12 +1,17 @@
 import { ceilingOf, type WebgpuKernel, workgroupsFor } from './dispatch';
+import { lanesOf, withLanes } from './lanes';
 
-export const add: WebgpuKernel<'add'> = ({ inputs, outputs, attributes }) => [
-  {
-    shader: 'add',
-    inputs: [inputs.left, inputs.right],
-    output: outputs.output,
-    integers: [attributes.length, attributes.rightLength],
-    reals: [attributes.activation.slope, ceilingOf(attributes.activation)],
-    workgroups: workgroupsFor(attributes.length),
-  },
-];
+export const add: WebgpuKernel<'add'> = ({ inputs, outputs, attributes }) => {
+  const { length, rightLength, activation } = attributes;
+  const lanes = lanesOf(length, rightLength);
+  return [
+    {
+      shader: withLanes('add', lanes),
+      inputs: [inputs.left, inputs.right],
+      output: outputs.output,
+      integers: [length / lanes, rightLength / lanes],
+      reals: [activation.slope, ceilingOf(activation)],
+      workgroups: workgroupsFor(length / lanes),
+    },
+  ];
+};

@@ -25,6 +25,8 @@ export interface Buffers {
   recycle(staging: GPUBuffer): void;
   /** Stands in for an operand that a call leaves out. */
   readonly dummy: GPUBuffer;
+  /** Stands in for an output that a call leaves out: one buffer cannot be bound to be read and to be written. */
+  readonly sink: GPUBuffer;
   close(): void;
 }
 
@@ -39,6 +41,7 @@ export function createBuffers(device: GPUDevice, counts: Counts, flush: () => vo
   const storage = createPool(device, STORAGE, counts, flush);
   const staging = createPool(device, STAGING, counts, flush);
   const dummy = device.createBuffer({ size: 256, usage: STORAGE });
+  const sink = device.createBuffer({ size: 256, usage: STORAGE });
   let liveBytes = 0;
 
   const at = (slot: Slot): GPUBuffer => {
@@ -63,6 +66,7 @@ export function createBuffers(device: GPUDevice, counts: Counts, flush: () => vo
       return liveBytes;
     },
     dummy,
+    sink,
     at,
     lend,
     allocate(length) {
@@ -88,6 +92,7 @@ export function createBuffers(device: GPUDevice, counts: Counts, flush: () => vo
       storage.empty();
       staging.empty();
       dummy.destroy();
+      sink.destroy();
     },
   };
 }

@@ -1,5 +1,9 @@
 import type { WebgpuKernel } from './dispatch';
+import { lanesOf, withLanes } from './lanes';
 import { reduce, shareRows } from './reduction';
 
-export const channelSums: WebgpuKernel<'channelSums'> = ({ inputs, outputs, attributes: { length, channels } }) =>
-  reduce({ shader: 'sumRows', inputs: [inputs.input] }, shareRows(length / channels, channels), outputs.output);
+export const channelSums: WebgpuKernel<'channelSums'> = ({ inputs, outputs, attributes: { length, channels } }) => {
+  const lanes = lanesOf(channels);
+  const reduction = shareRows(length / channels, channels, lanes);
+  return reduce({ shader: withLanes('sumRows', lanes), inputs: [inputs.input] }, reduction, outputs.output);
+};

@@ -10,7 +10,7 @@ export const conv2dInputGradient: WebgpuKernel<'conv2dInputGradient'> = (call) =
 
 /** The gradient of the input with a tile of one's choice. */
 export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile: Tile): Dispatch {
-  const { outputGradient, filter } = call.inputs;
+  const { outputGradient, filter, addend } = call.inputs;
   const { batch, height, width, inChannels, outHeight, outWidth, outChannels } = call.attributes;
   const { filterHeight, filterWidth, strideY, strideX, top, left } = call.attributes;
   const phases = strideY * strideX;
@@ -18,7 +18,7 @@ export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile
   return {
     shader: areVectors(inChannels, outChannels) ? 'conv2dInputGradientVectors' : 'conv2dInputGradient',
     constants: tileConstants(tile),
-    inputs: [outputGradient, filter, undefined],
+    inputs: [outputGradient, filter, addend],
     output: call.outputs.output,
     integers: [
       rows,
@@ -36,7 +36,7 @@ export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile
       strideX,
       top,
       left,
-      0,
+      addend ? 1 : 0,
     ],
     workgroups: phases * workgroupsOf(tile, rows, inChannels),
   };

@@ -14,8 +14,10 @@ export interface Dispatch {
   constants?: Readonly<Record<string, number>>;
   /** Bindings 1, 2, ...: what the shader reads. An absent operand binds a dummy that the shader is told not to read. */
   inputs: readonly (Slot | undefined)[];
-  /** The binding after the last input. It must not be among the inputs. */
+  /** The binding after the last input. It must not be among the inputs. The shader may read it, too: an update in place. */
   output: Slot;
+  /** The bindings after the output: other slots that the shader writes, likewise. At most one may be absent. */
+  moreOutputs?: readonly (Slot | undefined)[];
   /** Whether the output is scratch: a slot of no backend, which gets a buffer only for the dispatches after this one. */
   isScratch?: boolean;
   /** Binding 0, a struct of whole numbers (i32 or u32) followed by real ones (f32). */

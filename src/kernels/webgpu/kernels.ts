@@ -16,6 +16,7 @@ import { crop } from './crop';
 import { depthwiseConv2d } from './depthwise-conv2d';
 import { depthwiseConv2dFilterGradient, depthwiseConv2dInputGradient } from './depthwise-conv2d-gradient';
 import type { Dispatch, WebgpuKernel } from './dispatch';
+import { divideByRoot } from './divide-by-root';
 import { globalAveragePool } from './global-average-pool';
 import { globalAveragePoolGradient } from './global-average-pool-gradient';
 import { l2Normalize } from './l2-normalize';
@@ -32,12 +33,14 @@ import { resizeBilinear } from './resize-bilinear';
 import { rightAnswers } from './right-answers';
 import { scale } from './scale';
 import { scaleShift } from './scale-shift';
+import { sgdStep } from './sgd-step';
 import { sigmoid } from './sigmoid';
 import { sigmoidGradient } from './sigmoid-gradient';
 import { slice } from './slice';
 import { softmax } from './softmax';
 import { softmaxCrossEntropy, softmaxCrossEntropyGradient } from './softmax-cross-entropy';
 import { softmaxGradient } from './softmax-gradient';
+import { updateMoments } from './update-moments';
 
 const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   activation,
@@ -62,6 +65,7 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   depthwiseConv2d,
   depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient,
+  divideByRoot,
   globalAveragePool,
   globalAveragePoolGradient,
   l2Normalize,
@@ -79,6 +83,7 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   rightAnswers,
   scale,
   scaleShift,
+  sgdStep,
   sigmoid,
   sigmoidGradient,
   slice,
@@ -86,6 +91,7 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   softmaxCrossEntropy,
   softmaxCrossEntropyGradient,
   softmaxGradient,
+  updateMoments,
 };
 
 /** What the GPU does for a call. */

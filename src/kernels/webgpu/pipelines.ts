@@ -17,16 +17,16 @@ export interface Pipelines {
 
 export function createPipelines(device: GPUDevice, counts: Counts): Pipelines {
   const modules = new Map<ShaderName, GPUShaderModule>();
-  const layouts = new Map<number, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
+  const layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   const pipelines = new Map<string, GPUComputePipeline>();
   const compiling = new Map<string, Promise<void>>();
 
   const moduleOf = (shader: ShaderName) =>
     remembered(modules, shader, () => device.createShaderModule({ label: shader, code: shaderSource(shader) }));
 
-  /** Binding 0 the uniforms, then the inputs, then the output: the layout depends on the number of inputs only. */
-  const layoutOf = (inputs: number) =>
-    remembered(layouts, inputs, () => {
+  /** Binding 0 the uniforms, then the inputs, then the outputs: the layout depends on their numbers only. */
+  const layoutOf = ({ inputs, moreOutputs = [] }: Pick<Dispatch, 'inputs' | 'moreOutputs'>) =>
+    remembered(layouts, `${inputs.length} ${moreOutputs.length}`, () => {
       const storage = (binding: number, type: GPUBufferBindingType) => ({
         binding,
         visibility: COMPUTE_STAGE,
@@ -35,16 +35,17 @@ export function createPipelines(device: GPUDevice, counts: Counts): Pipelines {
       const group = device.createBindGroupLayout({
         entries: [
           { binding: 0, visibility: COMPUTE_STAGE, buffer: { type: 'uniform', hasDynamicOffset: true } },
-          ...Array.from({ length: inputs }, (_, k) => storage(k + 1, 'read-only-storage')),
-          storage(inputs + 1, 'storage'),
+          ...inputs.map((_, k) => storage(k + 1, 'read-only-storage')),
+          storage(inputs.length + 1, 'storage'),
+          ...moreOutputs.map((_, k) => storage(inputs.length + 2 + k, 'storage')),
         ],
       });
       return { group, pipeline: device.createPipelineLayout({ bindGroupLayouts: [group] }) };
     });
 
-  const descriptor = ({ shader, constants = {}, inputs }: Dispatch): GPUComputePipelineDescriptor => ({
+  const descriptor = ({ shader, constants = {}, ...slots }: Dispatch): GPUComputePipelineDescriptor => ({
     label: shader,
-    layout: layoutOf(inputs.length).pipeline,
+    layout: layoutOf(slots).pipeline,
     compute: { module: moduleOf(shader), entryPoint: 'main', constants },
   });
 
@@ -74,12 +75,17 @@ export function createPipelines(device: GPUDevice, counts: Counts): Pipelines {
       );
     },
 
-    bind({ shader, inputs, output }, buffers, uniforms) {
-      if (inputs.includes(output)) throw new Error(`webgpu: ${shader} cannot write to a slot that it reads`);
-      const storage = [...inputs, output].map((slot) => (slot ? buffers.at(slot) : buffers.dummy));
+    bind({ shader, inputs, output, moreOutputs = [] }, buffers, uniforms) {
+      for (const written of [output, ...moreOutputs])
+        if (written && inputs.includes(written))
+          throw new Error(`webgpu: ${shader} cannot write to a slot that it reads`);
+      const storage = [
+        ...inputs.map((slot) => (slot ? buffers.at(slot) : buffers.dummy)),
+        ...[output, ...moreOutputs].map((slot) => (slot ? buffers.at(slot) : buffers.sink)),
+      ];
       counts.bindGroups++;
       return device.createBindGroup({
-        layout: layoutOf(inputs.length).group,
+        layout: layoutOf({ inputs, moreOutputs }).group,
         entries: [
           { binding: 0, resource: { buffer: uniforms, size: UNIFORM_STRIDE } },
           ...storage.map((buffer, k) => ({ binding: k + 1, resource: { buffer } })),

@@ -74,7 +74,8 @@ export async function prepareProgram(
   writeChanges();
 
   const slots = new Set<Slot>();
-  for (const { inputs, output } of dispatches) for (const slot of [...inputs, output]) if (slot) slots.add(slot);
+  for (const { inputs, output, moreOutputs = [] } of dispatches)
+    for (const slot of [...inputs, output, ...moreOutputs]) if (slot) slots.add(slot);
   let freed = false;
 
   return {

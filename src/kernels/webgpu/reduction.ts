@@ -1,17 +1,21 @@
 import type { Slot } from '../kernel';
 import type { Dispatch } from './dispatch';
+import { lanesOf, withLanes } from './lanes';
 
 /** Workgroups that keep a card busy while it reads. */
 const ENOUGH_WORKGROUPS = 512;
-/** Rows that a thread adds up at least, before another part is worth its second sum. */
-const ROWS_PER_THREAD = 16;
+/** Numbers that a thread adds up at least, before another part is worth its second sum. */
+const NUMBERS_PER_THREAD = 16;
 const THREADS = 256; // WORKGROUP in prelude.wgsl
+/** Neighbouring numbers that a workgroup adds up: 128 bytes, a cache line. Wider, and fewer threads share a column. */
 const MOST_ACROSS = 32;
 
 /** How a matrix [rows, columns] is shared out among workgroups; see reduction.wgsl. */
 export interface Reduction {
   rows: number;
+  /** Of `lanes` numbers each. */
   columns: number;
+  lanes: 1 | 4;
   /** Columns of a workgroup, a power of two. */
   across: number;
   /** Rows of a part. */
@@ -19,13 +23,23 @@ export interface Reduction {
   parts: number;
 }
 
-export function shareRows(rows: number, columns: number, mostParts = Number.POSITIVE_INFINITY): Reduction {
+/**
+ * @param width numbers in a row
+ * @param lanes neighbouring numbers that a thread adds up at once
+ */
+export function shareRows(
+  rows: number,
+  width: number,
+  lanes: 1 | 4 = 1,
+  mostParts = Number.POSITIVE_INFINITY,
+): Reduction {
+  const columns = width / lanes;
   let across = 1;
-  while (across < MOST_ACROSS && across < columns) across *= 2;
+  while (across < MOST_ACROSS / lanes && across < columns) across *= 2;
   const wanted = Math.ceil(ENOUGH_WORKGROUPS / Math.ceil(columns / across));
-  const worthwhile = Math.ceil(rows / ((THREADS / across) * ROWS_PER_THREAD));
+  const worthwhile = Math.ceil(rows / ((THREADS / across) * (NUMBERS_PER_THREAD / lanes)));
   const share = Math.max(1, Math.ceil(rows / Math.min(mostParts, wanted, worthwhile)));
-  return { rows, columns, across, share, parts: Math.max(1, Math.ceil(rows / share)) };
+  return { rows, columns, lanes, across, share, parts: Math.max(1, Math.ceil(rows / share)) };
 }
 
 export const reductionIntegers = ({ rows, columns, share, across }: Reduction): number[] => [
@@ -38,13 +52,13 @@ export const reductionIntegers = ({ rows, columns, share, across }: Reduction): 
 export const reductionWorkgroups = ({ columns, across, parts }: Reduction): number =>
   parts * Math.ceil(columns / across);
 
-/** What a shader under reduction.wgsl is told besides the reduction, and how many sums it makes of a column. */
-type Term = Pick<Dispatch, 'shader' | 'inputs' | 'reals'> & { integers?: readonly number[]; sums?: number };
+/** What a shader under reduction.wgsl is told besides the reduction. */
+type Term = Pick<Dispatch, 'shader' | 'inputs' | 'reals'> & { integers?: readonly number[] };
 
 /** One dispatch where one part is enough, else a second one that adds up the parts, in their order. */
 export function reduce(term: Term, reduction: Reduction, output: Slot): Dispatch[] {
-  const { shader, inputs, integers = [], reals = [], sums = 1 } = term;
-  const { columns, parts } = reduction;
+  const { shader, inputs, integers = [], reals = [] } = term;
+  const { columns, lanes, parts } = reduction;
   const first = (to: Slot) => ({
     shader,
     inputs,
@@ -54,15 +68,17 @@ export function reduce(term: Term, reduction: Reduction, output: Slot): Dispatch
     workgroups: reductionWorkgroups(reduction),
   });
   if (parts === 1) return [first(output)];
-  const partial = { length: parts * columns * sums };
-  return [{ ...first(partial), isScratch: true }, sumParts(partial, parts, columns * sums, output)];
+  const width = columns * lanes;
+  const partial = { length: parts * width };
+  return [{ ...first(partial), isScratch: true }, sumParts(partial, parts, width, output)];
 }
 
-/** Adds up the rows of [parts, columns] in one go. */
-export function sumParts(input: Slot, parts: number, columns: number, output: Slot): Dispatch {
-  const whole = shareRows(parts, columns, 1);
+/** Adds up the rows of [parts, width] in one go. */
+export function sumParts(input: Slot, parts: number, width: number, output: Slot): Dispatch {
+  const lanes = lanesOf(width);
+  const whole = shareRows(parts, width, lanes, 1);
   return {
-    shader: 'sumRows',
+    shader: withLanes('sumRows', lanes),
     inputs: [input],
     output,
     integers: reductionIntegers(whole),

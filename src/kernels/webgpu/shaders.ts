@@ -19,15 +19,18 @@ import crop from '../../../shaders/crop.wgsl';
 import depthwiseConv2d from '../../../shaders/depthwise-conv2d.wgsl';
 import depthwiseConv2dFilterGradient from '../../../shaders/depthwise-conv2d-filter-gradient.wgsl';
 import depthwiseConv2dInputGradient from '../../../shaders/depthwise-conv2d-input-gradient.wgsl';
+import divideByRoot from '../../../shaders/divide-by-root.wgsl';
 import gemm from '../../../shaders/gemm.wgsl';
 import globalAveragePool from '../../../shaders/global-average-pool.wgsl';
 import globalAveragePoolGradient from '../../../shaders/global-average-pool-gradient.wgsl';
 import l2Normalize from '../../../shaders/l2-normalize.wgsl';
 import l2NormalizeGradient from '../../../shaders/l2-normalize-gradient.wgsl';
+import lanes from '../../../shaders/lanes.wgsl';
+import lanes1 from '../../../shaders/lanes-1.wgsl';
+import lanes4 from '../../../shaders/lanes-4.wgsl';
 import maxPool2d from '../../../shaders/max-pool2d.wgsl';
 import maxPool2dGradient from '../../../shaders/max-pool2d-gradient.wgsl';
 import multiply from '../../../shaders/multiply.wgsl';
-import numbers from '../../../shaders/numbers.wgsl';
 import pad from '../../../shaders/pad.wgsl';
 import prelu from '../../../shaders/prelu.wgsl';
 import preluInputGradient from '../../../shaders/prelu-input-gradient.wgsl';
@@ -40,6 +43,7 @@ import rightAnswers from '../../../shaders/right-answers.wgsl';
 import rows from '../../../shaders/rows.wgsl';
 import scale from '../../../shaders/scale.wgsl';
 import scaleShift from '../../../shaders/scale-shift.wgsl';
+import sgdStep from '../../../shaders/sgd-step.wgsl';
 import sigmoid from '../../../shaders/sigmoid.wgsl';
 import sigmoidGradient from '../../../shaders/sigmoid-gradient.wgsl';
 import slice from '../../../shaders/slice.wgsl';
@@ -49,23 +53,33 @@ import softmaxCrossEntropyGradient from '../../../shaders/softmax-cross-entropy-
 import softmaxGradient from '../../../shaders/softmax-gradient.wgsl';
 import sumRows from '../../../shaders/sum-rows.wgsl';
 import transpose from '../../../shaders/transpose.wgsl';
-import vectors from '../../../shaders/vectors.wgsl';
+import updateMoments from '../../../shaders/update-moments.wgsl';
 import window from '../../../shaders/window.wgsl';
 
-/** Each file, after the pieces that it shares with others; some in two forms. */
+const numbers = lanes1 + lanes;
+const vectors = lanes4 + lanes;
+
+/** Each file, after the pieces that it shares with others; some once for numbers and once for vectors of four. */
 const sources = {
-  activationGradient,
-  activation,
+  activationGradient: numbers + activationGradient,
+  activationGradientVectors: vectors + activationGradient,
+  activation: numbers + activation,
+  activationVectors: vectors + activation,
   adamStep,
-  add,
+  add: numbers + add,
+  addVectors: vectors + add,
   affineWarp,
   averagePool2dGradient: window + averagePool2dGradient,
   averagePool2d,
-  batchNormInputGradient,
-  batchNormSums: reduction + batchNormSums,
-  batchNormTraining,
+  batchNormInputGradient: numbers + batchNormInputGradient,
+  batchNormInputGradientVectors: vectors + batchNormInputGradient,
+  batchNormSums: numbers + reduction + batchNormSums,
+  batchNormSumsVectors: vectors + reduction + batchNormSums,
+  batchNormTraining: numbers + batchNormTraining,
+  batchNormTrainingVectors: vectors + batchNormTraining,
   batchNorm,
-  channelMoments,
+  channelMoments: numbers + channelMoments,
+  channelMomentsVectors: vectors + channelMoments,
   combine,
   concat,
   conv2dFilterGradient: numbers + gemm + conv2dFilterGradient,
@@ -78,6 +92,7 @@ const sources = {
   depthwiseConv2dFilterGradient: reduction + depthwiseConv2dFilterGradient,
   depthwiseConv2dInputGradient: window + depthwiseConv2dInputGradient,
   depthwiseConv2d,
+  divideByRoot,
   globalAveragePoolGradient,
   globalAveragePool,
   l2NormalizeGradient: rows + l2NormalizeGradient,
@@ -94,6 +109,7 @@ const sources = {
   rightAnswers: rows + rightAnswers,
   scaleShift,
   scale,
+  sgdStep,
   sigmoidGradient,
   sigmoid,
   slice,
@@ -101,8 +117,10 @@ const sources = {
   softmaxCrossEntropy: rows + softmaxCrossEntropy,
   softmaxGradient: rows + softmaxGradient,
   softmax: rows + softmax,
-  sumRows: reduction + sumRows,
+  sumRows: numbers + reduction + sumRows,
+  sumRowsVectors: vectors + reduction + sumRows,
   transpose,
+  updateMoments,
 };
 
 export type ShaderName = keyof typeof sources;

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import type { Backend } from '../../kernels/backend';
+import { outputSlots } from '../../kernels/kernel';
 import { formatShape, type Shape } from '../../tensor/shape';
 import type { Tensor } from '../../tensor/tensor';
 import { type Forward, traceNetwork } from '../compile';
@@ -48,7 +49,10 @@ export async function exportOnnx(backend: Backend, forward: Forward, options: On
 
     const graph = new GraphWriter(backend, TRACED_BATCH, (slot) => parameterNames.get(slot));
     graph.define(traced.input, { name: 'input', shape: inputShape });
-    for (const call of traced.calls) graph.define(call.outputs.output, addNodes(graph, call));
+    for (const call of traced.calls) {
+      const [output] = outputSlots(call); // what a network does at inference has one
+      graph.define(output, addNodes(graph, call));
+    }
     for (const [k, { slot, shape, batch }] of outputs.entries()) {
       if (slot === traced.input || graph.isConstant(slot) || batch !== TRACED_BATCH)
         throw new Error(`onnx: output ${names[k]} ${formatShape(shape)} is not computed image by image from the input`);

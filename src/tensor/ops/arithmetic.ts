@@ -81,7 +81,7 @@ export function scale(input: Tensor, factor: number, offset = 0): Tensor {
 }
 
 /**
- * left * leftFactor + right * rightFactor, number by number: moving averages and the steps of optimisers.
+ * left * leftFactor + right * rightFactor, number by number: moving averages.
  *
  * @param right the shape of `left`
  * @returns the same shape
@@ -102,31 +102,21 @@ export function combine(left: Tensor, leftFactor: number, right: Tensor, rightFa
   ]);
 }
 
-export interface AdamStep {
-  /** The learning rate, with the corrections for the bias of the averages in it. */
-  rate: number;
-  epsilon: number;
-  /** What decoupled weight decay leaves of the parameter: 1 - learning rate * decay. */
-  shrink: number;
-}
-
 /**
- * The parameter after a step of AdamW (Loshchilov and Hutter 2019):
- * parameter * shrink - rate * mean / (sqrt(square) + epsilon). It ends a training step, so it has no gradient.
+ * numerator / (sqrt(square) + epsilon), number by number: the length of many gradients from the sum of their squares,
+ * without reading it. It has no gradient.
  *
- * @param mean   the moving average of the gradient, in the parameter's shape
- * @param square the moving average of its square, likewise
+ * @param square in the shape of `numerator`, from 0
  * @returns the same shape
  */
-export function adamStep(parameter: Tensor, mean: Tensor, square: Tensor, { rate, epsilon, shrink }: AdamStep): Tensor {
-  expectSame('adamStep', parameter, mean);
-  expectSame('adamStep', parameter, square);
-  const output = outputOf('adamStep', [parameter, mean, square], parameter.shape);
+export function divideByRoot(numerator: Tensor, square: Tensor, epsilon: number): Tensor {
+  expectSame('divideByRoot', numerator, square);
+  const output = outputOf('divideByRoot', [numerator, square], numerator.shape);
   output.backend.run({
-    kernel: 'adamStep',
-    inputs: { parameter: parameter.slot, mean: mean.slot, square: square.slot },
+    kernel: 'divideByRoot',
+    inputs: { numerator: numerator.slot, square: square.slot },
     outputs: { output: output.slot },
-    attributes: { length: parameter.size, rate, epsilon, shrink },
+    attributes: { length: numerator.size, epsilon },
   });
-  return differentiable(output, [parameter, mean, square], () => []);
+  return differentiable(output, [numerator, square], () => []);
 }

@@ -1,8 +1,9 @@
+import { LINEAR } from '../../kernels/kernel';
 import { gradientFor, outputOf } from '../operation';
 import { differentiable } from '../record';
 import { expectChannels } from '../shape';
 import { Tensor } from '../tensor';
-import { concat, slice } from './concat';
+import { concat } from './concat';
 
 /** Each a vector [channels]. */
 export interface BatchNormStatistics {
@@ -40,7 +41,7 @@ export function batchNorm(input: Tensor, statistics: BatchNormStatistics, epsilo
     const dInput = batchNorm(dOutput, { mean: zeros, variance, gamma, beta: zeros }, epsilon);
     if (!gamma.requiresGradient && !beta.requiresGradient) return [dInput];
     const moments = concat([mean, variance], 0).reshape(2, mean.size);
-    const [dBeta, dGamma] = rows(sums(input, dOutput, moments, epsilon));
+    const { dBeta, dGamma } = sums(input, dOutput, moments, epsilon);
     return [dInput, dGamma, dBeta];
   });
 }
@@ -65,7 +66,7 @@ export function batchNormTraining(
   expectChannels('batchNormTraining', 'gamma', gamma.shape, input.shape);
   expectChannels('batchNormTraining', 'beta', beta.shape, input.shape);
   const channels = gamma.size;
-  const attributes = { length: input.size, channels, epsilon };
+  const attributes = { length: input.size, channels, epsilon, activation: LINEAR };
   const moments = outputOf('batchNormTraining', [input, gamma, beta], [2, channels]);
   moments.backend.run({
     kernel: 'channelMoments',
@@ -89,7 +90,7 @@ export function batchNormTraining(
   //   dX[r] = gamma / s * (dY[r] - dBeta / R - xhat[r] * dGamma / R)
   // No part of dX shifts or stretches the whole batch: the norm would undo it.
   differentiable(output, [input, gamma, beta], (dOutput) => {
-    const both = sums(input, dOutput, moments, epsilon);
+    const { dBeta, dGamma } = sums(input, dOutput, moments, epsilon);
     const dInput = gradientFor(input, (slot) => ({
       kernel: 'batchNormInputGradient',
       inputs: {
@@ -97,27 +98,27 @@ export function batchNormTraining(
         outputGradient: dOutput.slot,
         moments: moments.slot,
         gamma: gamma.slot,
-        sums: both.slot,
+        betaGradient: dBeta.slot,
+        gammaGradient: dGamma.slot,
       },
       outputs: { output: slot },
       attributes,
     }));
-    const [dBeta, dGamma] = rows(both);
     return [dInput, dGamma, dBeta];
   });
   return { output, moments };
 }
 
-/** [2, channels]: sum over the rows of dY, then of dY * xhat. */
-function sums(input: Tensor, dOutput: Tensor, moments: Tensor, epsilon: number): Tensor {
-  const output = outputOf('batchNormSums', [input, dOutput, moments], moments.shape);
-  output.backend.run({
+/** [channels] each: sums over the rows of dY and of dY * xhat. */
+function sums(input: Tensor, dOutput: Tensor, moments: Tensor, epsilon: number): { dBeta: Tensor; dGamma: Tensor } {
+  const [, channels] = moments.shape;
+  const dBeta = outputOf('batchNormSums', [input, dOutput, moments], [channels]);
+  const dGamma = outputOf('batchNormSums', [input, dOutput, moments], [channels]);
+  dBeta.backend.run({
     kernel: 'batchNormSums',
     inputs: { input: input.slot, outputGradient: dOutput.slot, moments: moments.slot },
-    outputs: { output: output.slot },
-    attributes: { length: input.size, channels: moments.shape[1], epsilon },
+    outputs: { betaGradient: dBeta.slot, gammaGradient: dGamma.slot },
+    attributes: { length: input.size, channels, epsilon, activation: LINEAR },
   });
-  return output;
+  return { dBeta, dGamma };
 }
-
-const rows = (both: Tensor): Tensor[] => [0, 1].map((row) => slice(both, 0, row, 1).reshape(both.shape[1]));

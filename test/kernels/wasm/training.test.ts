@@ -1,7 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend, Numbers } from '../../../src/kernels/backend';
-import type { Conv2dSizes, KernelCall, Slot } from '../../../src/kernels/kernel';
+import { type Conv2dSizes, type KernelCall, outputSlots, type Slot } from '../../../src/kernels/kernel';
 import { openReference } from '../../../src/kernels/reference/backend';
 import { openWasm } from '../../../src/kernels/wasm/backend';
 import { random } from '../../../src/tensor/random';
@@ -25,7 +25,8 @@ async function resultOf(
     return slot;
   });
   backend.run(call);
-  const numbers = await backend.read(call.outputs.output);
+  const [output] = outputSlots(call);
+  const numbers = await backend.read(output);
   for (const slot of slots) backend.free(slot);
   assert.is(backend.liveBytes, 0);
   return numbers;

@@ -137,7 +137,7 @@ test('long sums are shared out, short ones are not', () => {
   assert.is(shareRows(10, 5).parts, 1);
   const { parts, share } = shareRows(1_000_000, 64);
   assert.ok(parts > 200 && parts <= 512 && parts * share >= 1_000_000, `${parts} parts`);
-  assert.is(shareRows(512, 4608, 1).parts, 1);
+  assert.is(shareRows(512, 4608, 4, 1).parts, 1);
 });
 
 test.run();
