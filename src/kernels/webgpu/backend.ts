@@ -2,7 +2,7 @@ import type { Backend, CopyRange, Program } from '../backend';
 import type { KernelCall, Slot } from '../kernel';
 import { createBuffers, MAP_MODE_READ } from './buffers';
 import { createCommands } from './commands';
-import { openDevice } from './device';
+import { type GpuFeatures, openDevice, wordsFor } from './device';
 import { type Dispatch, foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
 import { dispatchesOf } from './kernels';
 import { createPipelines, createUniformBuffer } from './pipelines';
@@ -20,6 +20,7 @@ export interface WebgpuBackend extends Backend {
   readonly device: GPUDevice;
   /** Whether the "GPU" is a driver that computes on the CPU (SwiftShader, llvmpipe, WARP). */
   readonly isSoftware: boolean;
+  readonly features: GpuFeatures;
   /** A program of dispatches that the caller has chosen: to compare tiles and shaders. */
   prepareDispatches(dispatches: readonly Dispatch[]): Promise<Program>;
 }
@@ -33,7 +34,7 @@ export async function openWebgpu({
   allowSoftware = false,
 }: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const open = await openDevice(supplied, allowSoftware);
-  const { device, description, isSoftware } = open;
+  const { device, description, isSoftware, features } = open;
   const uniforms = createUniformBuffer(device, CALLS_A_BATCH);
   const uniformBytes = new ArrayBuffer(UNIFORM_STRIDE * CALLS_A_BATCH);
   let callsInBatch = 0;
@@ -52,7 +53,9 @@ export async function openWebgpu({
   return {
     name: 'webgpu',
     description,
+    extras: wordsFor(features),
     isSoftware,
+    features,
     device,
     bytesOfNumber: 4,
     get liveBytes() {

@@ -8,6 +8,7 @@ export interface OpenDevice {
   readonly description: string;
   /** A driver that computes on the CPU: right, but slower than the wasm backend. */
   readonly isSoftware: boolean;
+  readonly features: GpuFeatures;
   /** Waits for the device; rejects with one clear error if the device is lost or has failed meanwhile. */
   settle<T>(promise: Promise<T>): Promise<T>;
   /** Throws if the device is known to be lost. */
@@ -15,6 +16,33 @@ export interface OpenDevice {
   /** Stops listening, and destroys the device unless the caller supplied it. */
   close(): void;
 }
+
+/** What WebGPU leaves to the adapter, and a device has where its adapter has it (a caller's device: where they asked for it). */
+export interface GpuFeatures {
+  /** Numbers of 16 bits in shaders. */
+  readonly half: boolean;
+  /** Threads that run in step hand each other numbers without workgroup memory. */
+  readonly subgroups: boolean;
+  /** The GPU's clock, read at the beginning and the end of a pass. */
+  readonly timestamps: boolean;
+  /** Products of small matrices by a whole subgroup: tensor cores. */
+  readonly subgroupMatrices: boolean;
+}
+
+const FEATURES: { readonly [name in keyof GpuFeatures]: string } = {
+  half: 'shader-f16',
+  subgroups: 'subgroups',
+  timestamps: 'timestamp-query',
+  subgroupMatrices: 'chromium-experimental-subgroup-matrix',
+};
+
+/** The features that there are, in words for people. */
+export const wordsFor = ({ half, subgroups, timestamps, subgroupMatrices }: GpuFeatures): string[] => [
+  ...(half ? ['half precision'] : []),
+  ...(subgroups ? ['subgroups'] : []),
+  ...(timestamps ? ['timestamps'] : []),
+  ...(subgroupMatrices ? ['subgroup matrices'] : []),
+];
 
 /** What we ask for beyond the defaults of WebGPU, as far as the adapter goes. */
 const LIMITS = [
@@ -36,8 +64,10 @@ export async function openDevice(supplied: GPUDevice | undefined, allowSoftware:
   if (!adapter) throw new Error('webgpu: there is no graphics card with a driver that WebGPU can use');
   if (isSoftwareAdapter(adapter.info) && !allowSoftware)
     throw new Error(`webgpu: the only adapter computes on the CPU (${describe(adapter.info)})`);
+  const isListed = (name: string): name is GPUFeatureName => adapter.features.has(name);
+  const requiredFeatures = Object.values(FEATURES).filter(isListed);
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
-  return watch(await adapter.requestDevice({ requiredLimits }), adapter.info, gpu);
+  return watch(await adapter.requestDevice({ requiredFeatures, requiredLimits }), adapter.info, gpu);
 }
 
 /** SwiftShader, llvmpipe and WARP are the software drivers of Chromium, Mesa and Windows. */
@@ -78,6 +108,12 @@ function watch(device: GPUDevice, info: GPUAdapterInfo, gpu: GPU | undefined): O
     gpu,
     description: describe(info),
     isSoftware: isSoftwareAdapter(info),
+    features: {
+      half: device.features.has(FEATURES.half),
+      subgroups: device.features.has(FEATURES.subgroups),
+      timestamps: device.features.has(FEATURES.timestamps),
+      subgroupMatrices: device.features.has(FEATURES.subgroupMatrices),
+    },
     assertAlive,
 
     async settle(promise) {
