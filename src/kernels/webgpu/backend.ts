@@ -5,7 +5,7 @@ import { createCommands } from './commands';
 import { type GpuFeatures, openDevice, wordsFor } from './device';
 import { type Dispatch, foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
 import { dispatchesOf } from './kernels';
-import { createPipelines, createUniformBuffer } from './pipelines';
+import { createUniformBuffer, pipelinesOf } from './pipelines';
 import { prepareProgram } from './program';
 
 export interface WebgpuOptions {
@@ -13,6 +13,15 @@ export interface WebgpuOptions {
   device?: GPUDevice | undefined;
   /** Whether an adapter that computes on the CPU will do; the wasm backend is faster than those. */
   allowSoftware?: boolean | undefined;
+  /** Less than the device can, to test with small tensors what befalls large ones. */
+  limits?: Partial<DispatchLimits> | undefined;
+}
+
+export interface DispatchLimits {
+  /** Bytes of a buffer that a shader can see at once, at least 256. */
+  bindingBytes: number;
+  /** Workgroups in one dimension. */
+  workgroups: number;
 }
 
 export interface WebgpuBackend extends Backend {
@@ -32,6 +41,7 @@ const CALLS_A_BATCH = 64;
 export async function openWebgpu({
   device: supplied,
   allowSoftware = false,
+  limits = {},
 }: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const open = await openDevice(supplied, allowSoftware);
   const { device, description, isSoftware, features } = open;
@@ -43,12 +53,12 @@ export async function openWebgpu({
     device.queue.writeBuffer(uniforms, 0, uniformBytes, 0, UNIFORM_STRIDE * callsInBatch);
     callsInBatch = 0;
   });
-  const buffers = createBuffers(device, commands.flush);
-  const pipelines = createPipelines(device);
-  const workgroupLimit = device.limits.maxComputeWorkgroupsPerDimension;
+  const buffers = createBuffers(device, commands.flush, limits.bindingBytes);
+  const pipelines = pipelinesOf(device);
+  const workgroupLimit = limits.workgroups ?? device.limits.maxComputeWorkgroupsPerDimension;
 
   const prepareDispatches = (dispatches: readonly Dispatch[]) =>
-    prepareProgram(dispatches, { open, buffers, commands, pipelines });
+    prepareProgram(dispatches, { open, buffers, commands, pipelines, workgroupLimit });
 
   return {
     name: 'webgpu',
@@ -105,7 +115,7 @@ export async function openWebgpu({
 
     run(call: KernelCall) {
       open.assertAlive();
-      const dispatches = dispatchesOf(call);
+      const dispatches = dispatchesOf(call, buffers.bindingLimit);
       for (const dispatch of dispatches) {
         if (dispatch.workgroups === 0) continue;
         if (callsInBatch === CALLS_A_BATCH) commands.flush();
@@ -123,7 +133,7 @@ export async function openWebgpu({
       commands.flushIfFull();
     },
 
-    prepare: (calls) => prepareDispatches(calls.flatMap(dispatchesOf)),
+    prepare: async (calls) => prepareDispatches(calls.flatMap((call) => dispatchesOf(call, buffers.bindingLimit))),
     prepareDispatches,
 
     async close() {

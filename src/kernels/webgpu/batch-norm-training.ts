@@ -1,3 +1,4 @@
+import type { Slot } from '../kernel';
 import { type Dispatch, type WebgpuKernel, workgroupsFor } from './dispatch';
 import { type Reduction, reduce, reductionIntegers, reductionWorkgroups, shareRows } from './reduction';
 
@@ -18,6 +19,18 @@ export const channelMoments: WebgpuKernel<'channelMoments'> = ({ inputs, outputs
     { ...merge(shareRows(parts, columns, 1), share), inputs: [partial], output: outputs.output },
   ];
 };
+
+/** Joins the moments of two sets of rows, pair [2, 2, channels], the first of `first` (two or more) rows of `total`. */
+export function mergeMoments(pair: Slot, channels: number, first: number, total: number, output: Slot): Dispatch {
+  const sets = shareRows(2, channels, 1);
+  return {
+    shader: 'channelMoments',
+    inputs: [pair],
+    output,
+    integers: [...reductionIntegers(sets), total, first],
+    workgroups: reductionWorkgroups(sets),
+  };
+}
 
 export const batchNormTraining: WebgpuKernel<'batchNormTraining'> = ({ inputs, outputs, attributes }) => [
   {

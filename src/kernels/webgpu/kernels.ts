@@ -24,6 +24,7 @@ import { matmul } from './matmul';
 import { maxPool2d } from './max-pool2d';
 import { multiply } from './multiply';
 import { pad } from './pad';
+import { dispatchesInPieces, exceeds, refusal } from './pieces';
 import { averagePool2dGradient, maxPool2dGradient } from './pool2d-gradient';
 import { prelu } from './prelu';
 import { preluInputGradient, preluSlopesGradient } from './prelu-gradient';
@@ -86,8 +87,19 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   softmaxGradient,
 };
 
-/** What the GPU does for a call. */
-export function dispatchesOf<K extends KernelName>(call: KernelCall<K>): Dispatch[] {
+function wholeCall<K extends KernelName>(call: KernelCall<K>): Dispatch[] {
   const kernel: WebgpuKernel<K> = kernels[call.kernel];
   return kernel(call);
+}
+
+/**
+ * What the GPU does for a call, in pieces where an operand has more than `limit` numbers, which is what can be bound.
+ * @throws Error when the call cannot be cut
+ */
+export function dispatchesOf(call: KernelCall, limit: number): Dispatch[] {
+  const dispatches = exceeds(call, limit) ? dispatchesInPieces(call, limit, wholeCall) : wholeCall(call);
+  for (const { isScratch, output } of dispatches)
+    if (isScratch && output.length > limit)
+      throw refusal(call, limit, `it needs ${output.length} numbers at once for its partial sums`);
+  return dispatches;
 }

@@ -1,6 +1,7 @@
 import { BUFFER_USAGE, type Buffers } from './buffers';
 import { type Dispatch, UNIFORM_STRIDE } from './dispatch';
 import { type ShaderName, shaderSource } from './shaders';
+import { wholeOf } from './view';
 
 const COMPUTE_STAGE = 0x4; // GPUShaderStage.COMPUTE, a global in browsers only
 
@@ -13,7 +14,13 @@ export interface Pipelines {
   bind(dispatch: Dispatch, buffers: Buffers, uniforms: GPUBuffer): GPUBindGroup;
 }
 
-export function createPipelines(device: GPUDevice): Pipelines {
+const pipelinesOfDevices = new WeakMap<GPUDevice, Pipelines>();
+
+/** The pipelines of a device: a backend that is opened on it once more compiles none again. */
+export const pipelinesOf = (device: GPUDevice): Pipelines =>
+  remembered(pipelinesOfDevices, device, () => createPipelines(device));
+
+function createPipelines(device: GPUDevice): Pipelines {
   const modules = new Map<ShaderName, GPUShaderModule>();
   const layouts = new Map<number, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   const pipelines = new Map<string, GPUComputePipeline>();
@@ -67,13 +74,14 @@ export function createPipelines(device: GPUDevice): Pipelines {
     },
 
     bind({ shader, inputs, output }, buffers, uniforms) {
-      if (inputs.includes(output)) throw new Error(`webgpu: ${shader} cannot write to a slot that it reads`);
-      const storage = [...inputs, output].map((slot) => (slot ? buffers.at(slot) : buffers.dummy));
+      if (inputs.some((slot) => slot && wholeOf(slot) === wholeOf(output)))
+        throw new Error(`webgpu: ${shader} cannot write to a slot that it reads`);
+      const storage = [...inputs, output].map((slot) => (slot ? buffers.binding(slot) : { buffer: buffers.dummy }));
       return device.createBindGroup({
         layout: layoutOf(inputs.length).group,
         entries: [
           { binding: 0, resource: { buffer: uniforms, size: UNIFORM_STRIDE } },
-          ...storage.map((buffer, k) => ({ binding: k + 1, resource: { buffer } })),
+          ...storage.map((resource, k) => ({ binding: k + 1, resource })),
         ],
       });
     },
@@ -90,7 +98,12 @@ export const createUniformBuffer = (device: GPUDevice, count: number): GPUBuffer
 const keyOf = ({ shader, constants = {} }: Dispatch): string =>
   `${shader} ${Object.entries(constants).flat().join(' ')}`;
 
-function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+interface Memory<K, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): unknown;
+}
+
+function remembered<K, V>(map: Memory<K, V>, key: K, make: () => V): V {
   const known = map.get(key);
   if (known !== undefined) return known;
   const value = make();

@@ -11,6 +11,8 @@ interface Backstage {
   buffers: Buffers;
   commands: Commands;
   pipelines: Pipelines;
+  /** In one dimension. */
+  workgroupLimit: number;
 }
 
 /** One dispatch with everything that WebGPU wants to be told, made once. */
@@ -25,21 +27,20 @@ interface Step {
 /** Compiles, binds and writes the uniforms once; run() only encodes. */
 export async function prepareProgram(
   wanted: readonly Dispatch[],
-  { open, buffers, commands, pipelines }: Backstage,
+  { open, buffers, commands, pipelines, workgroupLimit }: Backstage,
 ): Promise<Program> {
   const { device } = open;
   open.assertAlive();
   const dispatches = wanted.filter(({ workgroups }) => workgroups > 0);
   await open.settle(pipelines.load(dispatches));
 
-  const limit = device.limits.maxComputeWorkgroupsPerDimension;
   const uniformBytes = new ArrayBuffer(UNIFORM_STRIDE * dispatches.length);
   const uniforms = createUniformBuffer(device, dispatches.length);
   const scratch = dispatches.filter(({ isScratch }) => isScratch).map(({ output }) => output);
   for (const slot of scratch) buffers.lend(slot);
   const steps = dispatches.map((dispatch, k): Step => {
     writeUniforms(dispatch, uniformBytes, UNIFORM_STRIDE * k);
-    const [columns, rows] = foldWorkgroups(dispatch.workgroups, limit);
+    const [columns, rows] = foldWorkgroups(dispatch.workgroups, workgroupLimit);
     return {
       pipeline: pipelines.get(dispatch),
       group: pipelines.bind(dispatch, buffers, uniforms),
