@@ -56,7 +56,11 @@ const LIMITS = [
 ] as const;
 
 export async function openDevice(supplied: GPUDevice | undefined, allowSoftware: boolean): Promise<OpenDevice> {
-  if (supplied) return watch(supplied, supplied.adapterInfo, undefined);
+  if (supplied) {
+    const lost = await Promise.race([supplied.lost, Promise.resolve(undefined)]); // undefined unless it is lost already
+    if (lost) throw lossOf(lost);
+    return watch(supplied, supplied.adapterInfo, undefined);
+  }
 
   const { gpu, reason } = await platform.gpu();
   if (!gpu) throw new Error(`webgpu: ${reason}`);
@@ -77,6 +81,9 @@ export const isSoftwareAdapter = (info: GPUAdapterInfo): boolean =>
     `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
   );
 
+const lossOf = ({ message, reason }: GPUDeviceLostInfo): Error =>
+  new Error(`webgpu: the device was lost: ${message || reason}. Close what used it and open it again`);
+
 /** Drivers fill in different fields: NVIDIA's give a description, browsers often only vendor and architecture. */
 const describe = (info: GPUAdapterInfo): string =>
   info.description || [info.vendor, info.architecture, info.device].filter(Boolean).join(' ') || 'an unnamed adapter';
@@ -87,8 +94,8 @@ function watch(device: GPUDevice, info: GPUAdapterInfo, gpu: GPU | undefined): O
   let loss: Error | undefined;
   let failure: Error | undefined;
 
-  const lost = device.lost.then(({ message, reason }) => {
-    loss ??= new Error(`webgpu: the device was lost: ${message || reason}. Open the backend again`);
+  const lost = device.lost.then((info) => {
+    loss ??= lossOf(info);
     return loss;
   });
   // Errors of the device arrive here and not where they were made: out of memory, or a mistake of ours.
