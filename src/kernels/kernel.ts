@@ -384,3 +384,7 @@ export type KernelCall<K extends KernelName = KernelName> = {
 /** Every slot that a call reads, in the order of its operands. */
 export const inputSlots = (call: KernelCall): Slot[] =>
   Object.values<Slot | readonly Slot[] | undefined>(call.inputs).flatMap((slots) => slots ?? []);
+
+/** Every slot that a call writes. */
+export const outputSlots = (call: KernelCall): Slot[] =>
+  Object.values<Slot | undefined>(call.outputs).flatMap((slot) => slot ?? []);

@@ -13,6 +13,8 @@ export interface WebgpuOptions {
   device?: GPUDevice | undefined;
   /** Whether an adapter that computes on the CPU will do; the wasm backend is faster than those. */
   allowSoftware?: boolean | undefined;
+  /** Whether threads fold in subgroups; by default where the adapter and its WGSL have what it takes. */
+  subgroups?: boolean | undefined;
   /** Less than the device can, to test with small tensors what befalls large ones. */
   limits?: Partial<DispatchLimits> | undefined;
 }
@@ -41,6 +43,7 @@ const CALLS_A_BATCH = 64;
 export async function openWebgpu({
   device: supplied,
   allowSoftware = false,
+  subgroups,
   limits = {},
 }: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const open = await openDevice(supplied, allowSoftware);
@@ -54,7 +57,7 @@ export async function openWebgpu({
     callsInBatch = 0;
   });
   const buffers = createBuffers(device, commands.flush, limits.bindingBytes);
-  const pipelines = pipelinesOf(device);
+  const pipelines = pipelinesOf(device, subgroups ?? open.foldsInSubgroups);
   const workgroupLimit = limits.workgroups ?? device.limits.maxComputeWorkgroupsPerDimension;
 
   const prepareDispatches = (dispatches: readonly Dispatch[]) =>

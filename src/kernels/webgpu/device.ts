@@ -9,6 +9,8 @@ export interface OpenDevice {
   /** A driver that computes on the CPU: right, but slower than the wasm backend. */
   readonly isSoftware: boolean;
   readonly features: GpuFeatures;
+  /** Whether shaders may fold in subgroups. Of a caller's device it is not known, and not done. */
+  readonly foldsInSubgroups: boolean;
   /** Waits for the device; rejects with one clear error if the device is lost or has failed meanwhile. */
   settle<T>(promise: Promise<T>): Promise<T>;
   /** Throws if the device is known to be lost. */
@@ -110,6 +112,7 @@ function watch(device: GPUDevice, info: GPUAdapterInfo, gpu: GPU | undefined): O
     if (loss) throw loss;
   };
 
+  const subgroups = device.features.has(FEATURES.subgroups);
   return {
     device,
     gpu,
@@ -117,10 +120,11 @@ function watch(device: GPUDevice, info: GPUAdapterInfo, gpu: GPU | undefined): O
     isSoftware: isSoftwareAdapter(info),
     features: {
       half: device.features.has(FEATURES.half),
-      subgroups: device.features.has(FEATURES.subgroups),
+      subgroups,
       timestamps: device.features.has(FEATURES.timestamps),
       subgroupMatrices: device.features.has(FEATURES.subgroupMatrices),
     },
+    foldsInSubgroups: subgroups && gpu?.wgslLanguageFeatures.has('subgroup_id') === true,
     assertAlive,
 
     async settle(promise) {

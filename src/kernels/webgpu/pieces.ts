@@ -1,7 +1,7 @@
-import { inputSlots, type KernelCall, LINEAR, type Slot } from '../kernel';
+import { type KernelCall, LINEAR, type Slot } from '../kernel';
 import { mergeMoments } from './batch-norm-training';
 import type { Dispatch } from './dispatch';
-import { type Separation, separationOf } from './separations';
+import { everySlot, type Separation, separationOf } from './separations';
 import { ALIGNMENT, View } from './view';
 
 /** What is done for a call that is as it should be: dispatchesOf(), without any cutting. */
@@ -9,7 +9,7 @@ type Kernels = (call: KernelCall) => Dispatch[];
 
 /** Whether a call binds something that is too large to be bound at once. */
 export const exceeds = (call: KernelCall, limit: number): boolean =>
-  call.outputs.output.length > limit || inputSlots(call).some(({ length }) => length > limit);
+  everySlot(call).some(({ length }) => length > limit);
 
 /**
  * A call in pieces, each of which binds a range of the large buffers: images, rows or numbers one after the other. What
@@ -24,8 +24,7 @@ export function dispatchesInPieces(call: KernelCall, limit: number, kernels: Ker
   const { units, cut, fold, sums } = separation;
   const cutSlots = new Map<Slot, number>();
   for (const [slot, perUnit] of cut) if (slot) cutSlots.set(slot, perUnit);
-  const { output } = call.outputs;
-  for (const slot of [...inputSlots(call), output])
+  for (const slot of everySlot(call))
     if (!cutSlots.has(slot) && slot.length > limit)
       throw refusal(call, limit, `it needs all ${slot.length} numbers of one operand at once`);
   const unitsOfPiece = largestPiece(call, separation, limit);
@@ -40,7 +39,6 @@ export function dispatchesInPieces(call: KernelCall, limit: number, kernels: Ker
   let folded: Slot | undefined;
   for (let begin = 0; begin < units; begin += unitsOfPiece) {
     const count = Math.min(unitsOfPiece, units - begin);
-    const isLast = begin + count === units;
     const bound = new Map<Slot, Slot>();
     for (const [slot, perUnit] of cutSlots) bound.set(slot, new View(slot, begin * perUnit, count * perUnit));
     if (sums) {
@@ -48,22 +46,26 @@ export function dispatchesInPieces(call: KernelCall, limit: number, kernels: Ker
       dispatches.push(...kernels(scaled(sums.slot, share, sums.length, count / units)));
       bound.set(sums.slot, share);
     }
-    const result = fold && !(folded === undefined && isLast) ? scratchOf(fold.length) : output;
-    if (fold) bound.set(output, result);
-    dispatches.push(...kernels(separation.resized(count)).map((dispatch) => withSlots(dispatch, bound)));
-    if (!fold) continue;
-    if (folded) {
-      const joined = isLast ? output : scratchOf(fold.length);
-      if (fold.by === 'adding') dispatches.push(...kernels(added(folded, result, joined, fold.length)));
-      else {
-        const pair = scratchOf(2 * fold.length);
-        dispatches.push(
-          ...kernels(joinedEnds(folded, result, pair, fold.length)),
-          mergeMoments(pair, fold.length / 2, begin, begin + count, joined),
-        );
-      }
-      folded = joined;
-    } else folded = result;
+    const piece = kernels(separation.resized(count));
+    if (!fold) {
+      dispatches.push(...piece.map((dispatch) => withSlots(dispatch, bound)));
+      continue;
+    }
+    const result = count === units ? fold.output : scratchOf(fold.length);
+    bound.set(fold.output, result);
+    dispatches.push(...piece.map((dispatch) => withSlots(dispatch, bound)));
+    if (folded === undefined) {
+      folded = result;
+      continue;
+    }
+    const joined = begin + count === units ? fold.output : scratchOf(fold.length);
+    if (fold.by === 'adding') dispatches.push(...kernels(added(folded, result, joined, fold.length)));
+    else {
+      const pair = scratchOf(2 * fold.length);
+      dispatches.push(...kernels(joinedEnds(folded, result, pair, fold.length)));
+      dispatches.push(mergeMoments(pair, fold.length / 2, begin, begin + count, joined));
+    }
+    folded = joined;
   }
   return dispatches.map((dispatch) => (scratch.delete(dispatch.output) ? { ...dispatch, isScratch: true } : dispatch));
 }
@@ -94,7 +96,9 @@ const withSlots = (dispatch: Dispatch, bound: ReadonlyMap<Slot, Slot>): Dispatch
 
 /** The error for a call that this device cannot carry out. */
 export function refusal(call: KernelCall, limit: number, why: string): Error {
-  const sizes = [...inputSlots(call), call.outputs.output].map(({ length }) => length).join(', ');
+  const sizes = everySlot(call)
+    .map(({ length }) => length)
+    .join(', ');
   return new Error(
     `webgpu: ${call.kernel} of operands of ${sizes} numbers: ${why}, and this device binds ${limit} numbers ` +
       'at once; use a smaller batch, or smaller layers',

@@ -15,19 +15,22 @@ export interface Pipelines {
 }
 
 const pipelinesOfDevices = new WeakMap<GPUDevice, Pipelines>();
+const pipelinesWithSubgroups = new WeakMap<GPUDevice, Pipelines>();
 
 /** The pipelines of a device: a backend that is opened on it once more compiles none again. */
-export const pipelinesOf = (device: GPUDevice): Pipelines =>
-  remembered(pipelinesOfDevices, device, () => createPipelines(device));
+export const pipelinesOf = (device: GPUDevice, subgroups: boolean): Pipelines =>
+  remembered(subgroups ? pipelinesWithSubgroups : pipelinesOfDevices, device, () => createPipelines(device, subgroups));
 
-function createPipelines(device: GPUDevice): Pipelines {
+function createPipelines(device: GPUDevice, subgroups: boolean): Pipelines {
   const modules = new Map<ShaderName, GPUShaderModule>();
   const layouts = new Map<number, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   const pipelines = new Map<string, GPUComputePipeline>();
   const compiling = new Map<string, Promise<void>>();
 
   const moduleOf = (shader: ShaderName) =>
-    remembered(modules, shader, () => device.createShaderModule({ label: shader, code: shaderSource(shader) }));
+    remembered(modules, shader, () =>
+      device.createShaderModule({ label: shader, code: shaderSource(shader, subgroups) }),
+    );
 
   /** Binding 0 the uniforms, then the inputs, then the output: the layout depends on the number of inputs only. */
   const layoutOf = (inputs: number) =>

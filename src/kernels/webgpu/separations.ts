@@ -1,4 +1,4 @@
-import { inputSlots, isLinear, type KernelCall, type KernelName, type Slot } from '../kernel';
+import { inputSlots, isLinear, type KernelCall, type KernelName, outputSlots, type Slot } from '../kernel';
 
 /** How a call is cut along the axis that runs slowest: into images, rows or numbers, here called units. */
 export interface Separation {
@@ -7,15 +7,16 @@ export interface Separation {
   readonly cut: readonly Cut[];
   /** The call for the first `count` units. */
   resized(count: number): KernelCall;
-  /** Of a kernel that folds all units into one result: how two results are joined, and how many numbers one has. */
-  readonly fold?: { readonly by: 'adding' | 'merging moments'; readonly length: number };
+  /** Of a kernel that folds all units into one result: how two results are joined, where it goes, and how long it is. */
+  readonly fold?: { readonly by: 'adding' | 'merging moments'; readonly output: Slot; readonly length: number };
   /** An operand with sums over all units, which the kernel divides by the units that it sees. */
   readonly sums?: { readonly slot: Slot; readonly length: number };
 }
 
 type Cut = readonly [slot: Slot | undefined, numbersOfUnit: number];
 
-const everySlot = (call: KernelCall): Slot[] => [...inputSlots(call), call.outputs.output];
+/** Every slot that a call reads or writes. */
+export const everySlot = (call: KernelCall): Slot[] => [...inputSlots(call), ...outputSlots(call)];
 
 /** Units of `unit` numbers each in all of the slots alike; `resized` is told how many numbers are left. */
 const stretches = (
@@ -220,7 +221,7 @@ const separations: { [K in KernelName]: (call: KernelCall<K>) => Separation | un
         [right, columns],
       ],
       resized: (count) => ({ ...call, attributes: { ...call.attributes, inner: count } }),
-      fold: { by: 'adding', length: rows * columns },
+      fold: { by: 'adding', output: call.outputs.output, length: rows * columns },
     };
   },
 
@@ -395,7 +396,11 @@ const separations: { [K in KernelName]: (call: KernelCall<K>) => Separation | un
         [call.inputs.outputGradient, after(outChannels)],
       ],
       resized: (batch) => ({ ...call, attributes: { ...call.attributes, batch } }),
-      fold: { by: 'adding', length: filterHeight * filterWidth * inChannels * outChannels },
+      fold: {
+        by: 'adding',
+        output: call.outputs.output,
+        length: filterHeight * filterWidth * inChannels * outChannels,
+      },
     };
   },
   depthwiseConv2dFilterGradient: (call) => {
@@ -408,7 +413,7 @@ const separations: { [K in KernelName]: (call: KernelCall<K>) => Separation | un
         [call.inputs.outputGradient, after(channels)],
       ],
       resized: (batch) => ({ ...call, attributes: { ...call.attributes, batch } }),
-      fold: { by: 'adding', length: filterHeight * filterWidth * channels },
+      fold: { by: 'adding', output: call.outputs.output, length: filterHeight * filterWidth * channels },
     };
   },
   channelSums: (call) => {
@@ -417,7 +422,7 @@ const separations: { [K in KernelName]: (call: KernelCall<K>) => Separation | un
       ...call,
       attributes: { length, channels },
     }));
-    return { ...pieces, fold: { by: 'adding', length: channels } };
+    return { ...pieces, fold: { by: 'adding', output: call.outputs.output, length: channels } };
   },
   preluSlopesGradient: (call) => {
     const { length: whole, channels } = call.attributes;
@@ -425,7 +430,7 @@ const separations: { [K in KernelName]: (call: KernelCall<K>) => Separation | un
       ...call,
       attributes: { length, channels },
     }));
-    return { ...pieces, fold: { by: 'adding', length: channels } };
+    return { ...pieces, fold: { by: 'adding', output: call.outputs.output, length: channels } };
   },
   batchNormSums: (call) => {
     const { length: whole, channels } = call.attributes;
@@ -433,7 +438,7 @@ const separations: { [K in KernelName]: (call: KernelCall<K>) => Separation | un
       ...call,
       attributes: { ...call.attributes, length },
     }));
-    return { ...pieces, fold: { by: 'adding', length: 2 * channels } };
+    return { ...pieces, fold: { by: 'adding', output: call.outputs.output, length: 2 * channels } };
   },
   channelMoments: (call) => {
     const { length: whole, channels } = call.attributes;
@@ -441,7 +446,7 @@ const separations: { [K in KernelName]: (call: KernelCall<K>) => Separation | un
       ...call,
       attributes: { length, channels },
     }));
-    return { ...pieces, fold: { by: 'merging moments', length: 2 * channels } };
+    return { ...pieces, fold: { by: 'merging moments', output: call.outputs.output, length: 2 * channels } };
   },
 };
 

@@ -36,6 +36,7 @@ import reduction from '../../../shaders/reduction.wgsl';
 import repeat from '../../../shaders/repeat.wgsl';
 import resizeBilinear from '../../../shaders/resize-bilinear.wgsl';
 import rows from '../../../shaders/rows.wgsl';
+import rowsSubgroups from '../../../shaders/rows-subgroups.wgsl';
 import scale from '../../../shaders/scale.wgsl';
 import scaleShift from '../../../shaders/scale-shift.wgsl';
 import sigmoid from '../../../shaders/sigmoid.wgsl';
@@ -49,8 +50,19 @@ import sumRows from '../../../shaders/sum-rows.wgsl';
 import transpose from '../../../shaders/transpose.wgsl';
 import window from '../../../shaders/window.wgsl';
 
+/** A workgroup a row: what folds its threads' results is one of two pieces. */
+const rowSources = {
+  l2NormalizeGradient,
+  l2Normalize,
+  softmaxCrossEntropyGradient,
+  softmaxCrossEntropy,
+  softmaxGradient,
+  softmax,
+};
+
 /** Each file, after the piece that it shares with others. */
 const sources = {
+  ...rowSources,
   activationGradient,
   activation,
   adamStep,
@@ -74,8 +86,6 @@ const sources = {
   depthwiseConv2d,
   globalAveragePoolGradient,
   globalAveragePool,
-  l2NormalizeGradient: rows + l2NormalizeGradient,
-  l2Normalize: rows + l2Normalize,
   maxPool2dGradient: window + maxPool2dGradient,
   maxPool2d,
   multiply,
@@ -90,10 +100,6 @@ const sources = {
   sigmoidGradient,
   sigmoid,
   slice,
-  softmaxCrossEntropyGradient: rows + softmaxCrossEntropyGradient,
-  softmaxCrossEntropy: rows + softmaxCrossEntropy,
-  softmaxGradient: rows + softmaxGradient,
-  softmax: rows + softmax,
   sumRows: reduction + sumRows,
   transpose,
 };
@@ -102,5 +108,13 @@ export type ShaderName = keyof typeof sources;
 
 export const SHADER_NAMES = Object.keys(sources).filter((name): name is ShaderName => name in sources);
 
-/** The text of a shader, after the few functions that all of them share. */
-export const shaderSource = (shader: ShaderName): string => `${prelude}\n${sources[shader]}`;
+/**
+ * The text of a shader, after the few functions that all of them share.
+ * @param subgroups whether the device has them, and WGSL their numbers (the language feature subgroup_id)
+ */
+export function shaderSource(shader: ShaderName, subgroups: boolean): string {
+  const foldsRows = shader in rowSources;
+  // First of all, since a directive may stand only there.
+  const piece = foldsRows && subgroups ? rowsSubgroups : foldsRows ? rows : '';
+  return `${piece}\n${prelude}\n${sources[shader]}`;
+}

@@ -7,7 +7,7 @@ import { openTestGpu } from '../../helpers/gpu';
 const test = suite('WGSL');
 
 /** Prepended to others, no shaders by themselves. */
-const PIECES = ['prelude.wgsl', 'gemm.wgsl', 'reduction.wgsl', 'rows.wgsl', 'window.wgsl'];
+const PIECES = ['prelude.wgsl', 'gemm.wgsl', 'reduction.wgsl', 'rows.wgsl', 'rows-subgroups.wgsl', 'window.wgsl'];
 
 test('every file is in use, under the name of its kernel', () => {
   const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -18,8 +18,13 @@ test('every file is in use, under the name of its kernel', () => {
 test('every shader compiles without a message', async () => {
   const backend = await openTestGpu();
   if (!backend) return;
-  for (const name of SHADER_NAMES) {
-    const module = backend.device.createShaderModule({ code: shaderSource(name) });
+  const texts = SHADER_NAMES.flatMap((name) =>
+    backend.features.subgroups
+      ? [shaderSource(name, false), shaderSource(name, true)].map((code) => ({ name, code }))
+      : [{ name, code: shaderSource(name, false) }],
+  );
+  for (const { name, code } of texts) {
+    const module = backend.device.createShaderModule({ code });
     const { messages } = await module.getCompilationInfo();
     assert.equal(
       messages.map(({ lineNum, message }) => `${name}:${lineNum}: ${message}`),
