@@ -1,6 +1,7 @@
 // Bundles every test (or those whose path contains one of the arguments) and runs them with uvu.
 //   npm test                     everything
 //   npm test -- kernels wasm     files whose path contains "kernels" or "wasm"
+// WebGPU is tested with all of Dawn's checks, which a program does without; LIKENESS_GPU_CHECKS=0 tests without them.
 // LIKENESS_NO_SKIP=1 turns every test skipped for want of a GPU, a browser or photos into a failure.
 import { spawn } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
@@ -22,7 +23,12 @@ const outdir = `.cache/test-${process.pid}`; // two runs at once do not meet
 await build({ ...common('node'), entryPoints: files, outbase: 'test', outdir, splitting: true, sourcemap: 'inline' });
 
 const started = performance.now();
-const environment = { ...process.env, ...(await softwareGpuEnvironment()), NODE_OPTIONS: '--enable-source-maps' };
+const environment = {
+  LIKENESS_GPU_CHECKS: '1',
+  ...process.env,
+  ...(await softwareGpuEnvironment()),
+  NODE_OPTIONS: '--enable-source-maps',
+};
 const child = spawn(process.execPath, ['node_modules/uvu/bin.js', outdir, '\\.test\\.js$'], {
   env: environment,
   stdio: ['ignore', 'pipe', 'inherit'],

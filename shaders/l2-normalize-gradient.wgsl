@@ -13,7 +13,7 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(THREADS)
-fn main(thread: Thread) {
+fn main(thread: RowThread) {
   let local = thread.local;
   let start = row_of(thread, sizes.rows) * sizes.columns;
 
@@ -21,14 +21,14 @@ fn main(thread: Thread) {
   for (var c = local; c < sizes.columns; c += THREADS) {
     squares += input[start + c] * input[start + c];
   }
-  let length = sqrt(sum_of(local, squares));
+  let length = sqrt(sum_of(thread, squares));
   let divisor = max(length, sizes.epsilon);
 
   var product = 0.0;
   for (var c = local; c < sizes.columns; c += THREADS) {
     product += output_gradient[start + c] * (input[start + c] / divisor);
   }
-  product = sum_of(local, product);
+  product = sum_of(thread, product);
   if (length <= sizes.epsilon) {
     product = 0.0; // the length is held at epsilon: it does not depend on x
   }

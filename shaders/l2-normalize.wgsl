@@ -11,7 +11,7 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(THREADS)
-fn main(thread: Thread) {
+fn main(thread: RowThread) {
   let local = thread.local;
   let start = row_of(thread, sizes.rows) * sizes.columns;
 
@@ -19,7 +19,7 @@ fn main(thread: Thread) {
   for (var c = local; c < sizes.columns; c += THREADS) {
     squares += input[start + c] * input[start + c];
   }
-  let length = max(sqrt(sum_of(local, squares)), sizes.epsilon);
+  let length = max(sqrt(sum_of(thread, squares)), sizes.epsilon);
 
   for (var c = local; c < sizes.columns; c += THREADS) {
     output[start + c] = input[start + c] / length;

@@ -12,19 +12,20 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(THREADS)
-fn main(thread: Thread) {
+fn main(thread: RowThread) {
   let local = thread.local;
   let row = row_of(thread, sizes.rows);
   let start = row * sizes.columns;
-  let own = logits[start + u32(labels[row])];
+  let label = u32(labels[row]);
+  let own = logits[start + min(label, sizes.columns - 1u)]; // a label that is no class must not read outside
 
   var smaller = 0.0;
   for (var c = local; c < sizes.columns; c += THREADS) {
     smaller += select(0.0, 1.0, logits[start + c] < own);
   }
-  smaller = sum_of(local, smaller);
+  smaller = sum_of(thread, smaller);
 
   if (local == 0u) {
-    output[row] = select(0.0, 1.0, smaller == f32(sizes.columns) - 1.0);
+    output[row] = select(0.0, 1.0, label < sizes.columns && smaller == f32(sizes.columns) - 1.0);
   }
 }

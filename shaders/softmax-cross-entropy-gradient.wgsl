@@ -14,7 +14,7 @@ struct Sizes {
 @group(0) @binding(4) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(THREADS)
-fn main(thread: Thread) {
+fn main(thread: RowThread) {
   let local = thread.local;
   let row = row_of(thread, sizes.rows);
   let start = row * sizes.columns;
@@ -23,13 +23,13 @@ fn main(thread: Thread) {
   for (var c = local; c < sizes.columns; c += THREADS) {
     largest = max(largest, logits[start + c]);
   }
-  largest = largest_of(local, largest);
+  largest = largest_of(thread, largest);
 
   var sum = 0.0;
   for (var c = local; c < sizes.columns; c += THREADS) {
     sum += exp(logits[start + c] - largest);
   }
-  sum = sum_of(local, sum);
+  sum = sum_of(thread, sum);
 
   let label = u32(labels[row]);
   let everywhere = sizes.smoothing / f32(sizes.columns);

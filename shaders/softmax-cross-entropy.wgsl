@@ -14,7 +14,7 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(THREADS)
-fn main(thread: Thread) {
+fn main(thread: RowThread) {
   let local = thread.local;
   let row = row_of(thread, sizes.rows);
   let start = row * sizes.columns;
@@ -23,7 +23,7 @@ fn main(thread: Thread) {
   for (var c = local; c < sizes.columns; c += THREADS) {
     largest = max(largest, logits[start + c]);
   }
-  largest = largest_of(local, largest);
+  largest = largest_of(thread, largest);
 
   var exponentials = 0.0;
   var sum = 0.0;
@@ -32,11 +32,12 @@ fn main(thread: Thread) {
     exponentials += exp(z);
     sum += z;
   }
-  exponentials = sum_of(local, exponentials);
-  sum = sum_of(local, sum);
+  exponentials = sum_of(thread, exponentials);
+  sum = sum_of(thread, sum);
 
   if (local == 0u) {
-    let at_label = logits[start + u32(labels[row])] - largest;
+    let label = min(u32(labels[row]), sizes.columns - 1u); // a label that is no class must not read outside
+    let at_label = logits[start + label] - largest;
     output[row] = log(exponentials) - (1.0 - sizes.smoothing) * at_label - sizes.smoothing / f32(sizes.columns) * sum;
   }
 }

@@ -11,7 +11,7 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(THREADS)
-fn main(thread: Thread) {
+fn main(thread: RowThread) {
   let local = thread.local;
   let start = row_of(thread, sizes.rows) * sizes.columns;
 
@@ -19,7 +19,7 @@ fn main(thread: Thread) {
   for (var c = local; c < sizes.columns; c += THREADS) {
     sum += output_gradient[start + c] * softmax[start + c];
   }
-  sum = sum_of(local, sum);
+  sum = sum_of(thread, sum);
 
   for (var c = local; c < sizes.columns; c += THREADS) {
     output[start + c] = softmax[start + c] * (output_gradient[start + c] - sum);

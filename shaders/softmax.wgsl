@@ -10,7 +10,7 @@ struct Sizes {
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
 @compute @workgroup_size(THREADS)
-fn main(thread: Thread) {
+fn main(thread: RowThread) {
   let local = thread.local;
   let start = row_of(thread, sizes.rows) * sizes.columns;
 
@@ -18,13 +18,13 @@ fn main(thread: Thread) {
   for (var c = local; c < sizes.columns; c += THREADS) {
     largest = max(largest, input[start + c]);
   }
-  largest = largest_of(local, largest);
+  largest = largest_of(thread, largest);
 
   var sum = 0.0;
   for (var c = local; c < sizes.columns; c += THREADS) {
     sum += exp(input[start + c] - largest);
   }
-  sum = sum_of(local, sum);
+  sum = sum_of(thread, sum);
 
   for (var c = local; c < sizes.columns; c += THREADS) {
     output[start + c] = exp(input[start + c] - largest) / sum;

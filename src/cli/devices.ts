@@ -7,6 +7,8 @@ interface DeviceReport {
   available: boolean;
   /** The adapter, or the instruction set and the number of threads. */
   adapter?: string;
+  /** What the machine has that not every one has, such as half precision; only where the device tells. */
+  extras?: readonly string[];
   /** Why it is not available. */
   reason?: string;
 }
@@ -16,7 +18,7 @@ export async function devices(options: CommonOptions): Promise<void> {
   const reports: DeviceReport[] = [];
   for (const device of ['webgpu', 'wasm', 'reference'] as const)
     try {
-      reports.push({ device, available: true, adapter: await describe(await openDevice(device, options)) });
+      reports.push({ device, available: true, ...(await describe(await openDevice(device, options))) });
     } catch (error) {
       reports.push({ device, available: false, reason: error instanceof Error ? error.message : String(error) });
     }
@@ -26,16 +28,17 @@ export async function devices(options: CommonOptions): Promise<void> {
   if (options.json) return printJson({ devices: reports, auto });
   printTable(
     ['Device', 'Available', 'What it is'],
-    reports.map(({ device, available, adapter, reason }) => [
+    reports.map(({ device, available, adapter, extras, reason }) => [
       device,
       available ? 'yes' : 'no',
-      adapter ?? reason ?? '',
+      [adapter ?? reason, ...(extras ?? [])].join(', '),
     ]),
   );
   printLine(`auto picks ${auto.device}: ${auto.reason}.`);
 }
 
-async function describe({ backend }: OpenedDevice): Promise<string> {
+async function describe({ backend }: OpenedDevice): Promise<Pick<DeviceReport, 'adapter' | 'extras'>> {
+  const { description, extras } = backend;
   await backend.close();
-  return backend.description;
+  return { adapter: description, ...(extras && { extras }) };
 }

@@ -85,7 +85,8 @@ const TEMPLATES: Record<'dlib' | 'arcface', Template> = { dlib: DLIB_TEMPLATE, a
  *     const { same, probability } = await faces.verify('a.jpg', 'b.jpg');
  *
  * Networks are read when they are first needed. Every method takes a path, URL, bytes, Blob or raw RGBA, and may be
- * called while others run.
+ * called while others run. Where the GPU is lost (its driver restarts, say) every method rejects and says so: dispose of
+ * the pipeline and open another.
  */
 export class FacePipeline {
   /** Where it computes, and why there. */

@@ -19,6 +19,8 @@ export interface Backend {
   readonly name: DeviceName;
   /** For people: the adapter, or the instruction set and the number of threads. */
   readonly description: string;
+  /** For people: what the machine has that not every one has, such as half precision. */
+  readonly extras?: readonly string[];
   /** Bytes that a number in a slot takes. */
   readonly bytesOfNumber: 4 | 8;
   /**

@@ -33,6 +33,21 @@ const wideningFlag =
   v8Version >= FIRST_V8_TO_WIDEN ? WIDE_FLAG : v8Version === V8_WITH_FUSED_FLAG ? FUSED_FLAG : undefined;
 const isX64 = process.arch === 'x64'; // V8 pairs vectors there only
 
+/**
+ * Dawn's checks, for a whole instance. Without them (the default) an index is not held inside its buffer, a call is not
+ * validated, new buffers are not cleared, and timestamps are not rounded: the kernels hold their own indices, their tests
+ * run with every check, and the GPU spends its time on the arithmetic. `LIKENESS_GPU_CHECKS=1` turns all of them on.
+ * Of NVIDIA's cards Dawn says that they compute with halves only where it is told to believe the driver.
+ * A name that another version of Dawn does not know is passed over.
+ */
+const GPU_FLAGS =
+  process.env.LIKENESS_GPU_CHECKS === '1'
+    ? ['enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia']
+    : [
+        'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,disable_robustness,skip_validation',
+        'disable-dawn-features=lazy_clear_resource_on_first_use,timestamp_quantization',
+      ];
+
 export const platform: Platform = {
   name: 'node',
   hardwareThreads: availableParallelism(),
@@ -98,7 +113,7 @@ export const platform: Platform = {
       for (const [name, value] of Object.entries(globals))
         if (!(name in globalThis))
           Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-      return { gpu: create(['enable-dawn-features=allow_unsafe_apis']) };
+      return { gpu: create(GPU_FLAGS) };
     } catch (error) {
       return { reason: `the npm package "webgpu" cannot be loaded: ${error instanceof Error ? error.message : error}` };
     }

@@ -7,7 +7,10 @@ export type Device = DeviceName | 'auto';
 export interface OpenDeviceOptions {
   /** Threads of the wasm backend; by default one for each core (browsers: where shared memory is allowed). */
   threads?: number;
-  /** A WebGPU device of the caller's, which `close()` will leave alone. */
+  /**
+   * A WebGPU device of the caller's, which 'webgpu' and 'auto' take as it is: with the limits and features that it was
+   * requested with. It is never destroyed, not by `close()` and not when opening fails.
+   */
   gpuDevice?: GPUDevice;
 }
 

@@ -277,7 +277,7 @@ test('devices names all three, and what auto picks and why', async () => {
   const run = await likeness(['devices', '--json']);
   assert.is(run.code, 0);
   const { devices, auto } = documentOf<{
-    devices: { device: string; available: boolean; adapter?: string; reason?: string }[];
+    devices: { device: string; available: boolean; adapter?: string; extras?: string[]; reason?: string }[];
     auto: { device: string; reason: string };
   }>(run);
   assert.equal(
@@ -285,6 +285,13 @@ test('devices names all three, and what auto picks and why', async () => {
     ['webgpu', 'wasm', 'reference'],
   );
   for (const { available, adapter, reason } of devices) assert.ok(available ? adapter : reason);
+  const known = ['half precision', 'subgroups', 'timestamps', 'subgroup matrices'];
+  for (const { device, available, extras } of devices)
+    if (device === 'webgpu' && available)
+      assert.ok(
+        extras?.every((extra) => known.includes(extra)),
+        `extras of webgpu: ${extras}`,
+      );
   assert.ok(devices.find(({ device }) => device === auto.device)?.available && auto.reason.length > 0);
 });
 

@@ -4,7 +4,9 @@ import { type Box, intersectionOverUnion } from '../../src/face/boxes';
 import { ImageError, type ImageSource, type RawImage } from '../../src/face/image';
 import { type EmbeddedFace, FacePipeline, type PhotoResult, type PipelineOptions } from '../../src/face/pipeline';
 import { cosineSimilarity } from '../../src/face/verify';
+import { openDevice } from '../../src/tensor/device';
 import { testDevices } from '../helpers/devices';
+import { requestTestDevice } from '../helpers/gpu';
 import { withOrientation } from '../helpers/image-files';
 import { assertClose, rejection } from '../helpers/numbers';
 import {
@@ -300,6 +302,48 @@ test('disposing waits for what is in work, and refuses what comes after', async 
   assert.is((await embedding).length, 1);
   assert.is(pipeline.liveBytes, 0);
   assert.match((await rejection(pipeline.embed(samplePath(PHOTO)))).message, 'the pipeline is closed');
+});
+
+test('after its GPU is lost a pipeline refuses all work, closes, and another opens', async () => {
+  const device = await requestTestDevice();
+  if (!device) return;
+  const pipeline = await FacePipeline.open({ device: 'webgpu', gpuDevice: device });
+  const photo = await faceOf(PHOTO, 0);
+  const inWork = [rejection(pipeline.detect(photo)), rejection(pipeline.prepare())];
+  setTimeout(() => device.destroy(), 200); // while the weights are read or the networks compiled
+  for (const error of await Promise.all(inWork))
+    assert.match(error.message, /^webgpu: the device was lost: .*open it again$/);
+  const chip = { width: 150, height: 150, data: new Uint8Array(4 * 150 * 150) };
+  const refused = [
+    pipeline.detect(photo),
+    pipeline.align(photo),
+    pipeline.embed(photo),
+    pipeline.embedAligned(chip),
+    pipeline.verify(photo, photo),
+    pipeline.prepare(),
+  ];
+  for (const error of await Promise.all(refused.map(rejection))) assert.match(error.message, /device was lost/);
+  for await (const { error } of pipeline.embedAll([photo, photo]))
+    assert.match(error?.message ?? '', /device was lost/);
+  await pipeline[Symbol.asyncDispose]();
+  await withPipeline({ device: 'webgpu' }, async (another) => assert.is(another.device.name, 'webgpu'));
+});
+
+test("the caller's GPU outlives the pipeline, also one that did not open", async () => {
+  const device = await requestTestDevice();
+  if (!device) return;
+  for (const name of ['webgpu', 'auto'] as const)
+    await withPipeline({ device: name, gpuDevice: device }, async (pipeline) =>
+      assert.is(pipeline.device.name, 'webgpu', `${name} takes the GPU that it is given`),
+    );
+  const notAModel = new Uint8Array(100);
+  await rejection(FacePipeline.open({ device: 'webgpu', gpuDevice: device, model: notAModel }));
+  const { backend } = await openDevice('webgpu', { gpuDevice: device });
+  const slot = backend.allocate(2);
+  backend.write(slot, [1, 2]);
+  assert.equal([...(await backend.read(slot))], [1, 2]);
+  await backend.close();
+  device.destroy();
 });
 
 test('weights that are not there are an error each time, and disposing is none', async () => {

@@ -1,5 +1,5 @@
 import { platform } from '#platform';
-import { openWebgpu, type WebgpuBackend } from '../../src/kernels/webgpu/backend';
+import { type DispatchLimits, openWebgpu, type WebgpuBackend } from '../../src/kernels/webgpu/backend';
 
 let told = false;
 
@@ -10,9 +10,9 @@ function skip(why: string): undefined {
 }
 
 /** A backend of the test's own, or undefined (and a line that the runner counts) where there is no adapter. */
-export async function openTestGpu(): Promise<WebgpuBackend | undefined> {
+export async function openTestGpu(limits?: Partial<DispatchLimits>): Promise<WebgpuBackend | undefined> {
   try {
-    return await openWebgpu({ allowSoftware: true });
+    return await openWebgpu({ allowSoftware: true, limits });
   } catch (error) {
     return skip(error instanceof Error ? error.message : String(error));
   }

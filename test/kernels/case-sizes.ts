@@ -44,6 +44,8 @@ export const CONVOLUTIONS = (
     [5, 3, 3, 20, 33, [3, 3], [2, 2], [1, 1], [2, 2]],
     [2, 10, 11, 5, 6, [3, 3], [3, 3], [1, 1], [4, 4]], // stride 3
     [1, 7, 9, 3, 5, [2, 2], [3, 3], [0, 0], [2, 3]], // a stride longer than the filter: some pixels meet no window
+    [5, 8, 8, 4, 8, [3, 3], [1, 1], [1, 1], [8, 8]], // images that a low limit of what can be bound cuts apart
+    [11, 4, 4, 3, 5, [3, 3], [1, 1], [1, 1], [4, 4]], // the same, and no vectors
   ] as const
 ).map(
   ([batch, height, width, inChannels, outChannels, filter, stride, [top, left], out]): Conv2dSizes => ({
@@ -91,6 +93,7 @@ export const IMAGES = [
   { batch: 1, height: 1, width: 1, channels: 5, outHeight: 4, outWidth: 3 },
   { batch: 1, height: 13, width: 17, channels: 1, outHeight: 13, outWidth: 17 },
   { batch: 1, height: 30, width: 20, channels: 3, outHeight: 7, outWidth: 64 },
+  { batch: 9, height: 8, width: 8, channels: 4, outHeight: 4, outWidth: 8 },
 ];
 
 /** [rows, columns] for what goes row by row. */
@@ -100,6 +103,7 @@ export const ROWS = [
   [5, 40],
   [3, 1001],
   [70, 4],
+  [150, 4],
 ];
 
 export const PADS = [
@@ -108,4 +112,5 @@ export const PADS = [
   { batch: 1, height: 4, width: 4, channels: 8, outHeight: 4, outWidth: 4, outChannels: 16, top: 0, left: 0 },
   { batch: 1, height: 1, width: 1, channels: 1, outHeight: 1, outWidth: 1, outChannels: 1, top: 0, left: 0 },
   { batch: 3, height: 7, width: 6, channels: 20, outHeight: 9, outWidth: 9, outChannels: 33, top: 1, left: 2 },
+  { batch: 7, height: 2, width: 4, channels: 8, outHeight: 4, outWidth: 4, outChannels: 8, top: 1, left: 0 },
 ];

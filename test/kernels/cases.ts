@@ -59,6 +59,9 @@ export const KERNEL_CASES: { [K in KernelName]: Case<K>[] } = {
     [33, 17, 130],
     [70, 64, 48],
     [2, 1280, 10],
+    [80, 8, 8],
+    [5, 2, 9],
+    [8, 80, 8],
   ].flatMap(([rows, inner, columns], k) =>
     [0, 1, 2, 3].map((transposes) => {
       const [transposeLeft, transposeRight] = [transposes % 2 === 1, transposes > 1];
@@ -200,6 +203,7 @@ export const KERNEL_CASES: { [K in KernelName]: Case<K>[] } = {
     [2, 4, 256],
     [3, 49, 7],
     [1, 1225, 33],
+    [9, 4, 64],
   ].map(([batch, count, channels]) => ({
     title: `batch ${batch}, ${count} positions, ${channels} channels`,
     call: ({ input, output }) => ({
@@ -226,6 +230,7 @@ export const KERNEL_CASES: { [K in KernelName]: Case<K>[] } = {
     [5, 7],
     [130, 3],
     [1, 4099],
+    [150, 4],
   ].flatMap(([rows, columns]) =>
     [1, 0].map((size) => ({
       title: `[${rows},${columns}]${size ? '' : ' of zeros'}`,
@@ -253,6 +258,7 @@ export const KERNEL_CASES: { [K in KernelName]: Case<K>[] } = {
     { outer: 3, inners: [4, 8] },
     { outer: 2, inners: [1, 7, 3] },
     { outer: 70, inners: [16, 5, 9, 2, 1, 31] },
+    { outer: 70, inners: [16, 8, 8] },
   ].map((attributes) => ({
     title: title(attributes),
     call: ({ input, output }) => ({
@@ -273,7 +279,10 @@ export const KERNEL_CASES: { [K in KernelName]: Case<K>[] } = {
     }),
   })),
 
-  affineWarp: IMAGES.map((attributes, k) => ({ ...attributes, batch: 1 + k })).map((attributes) => ({
+  affineWarp: [
+    ...IMAGES.map((attributes, k) => ({ ...attributes, batch: 1 + k })),
+    { batch: 70, height: 4, width: 5, channels: 2, outHeight: 2, outWidth: 2 },
+  ].map((attributes) => ({
     title: title(attributes),
     call: ({ input, output, random }) => {
       // Steps of 1/8 and offsets in 1/128 are exact in float32, so every backend picks the same four pixels.

@@ -273,6 +273,7 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
     [2, 4, 256],
     [3, 49, 7],
     [1, 1225, 33],
+    [9, 4, 64],
   ].map(([batch, count, channels]) => ({
     title: `batch ${batch}, ${count} positions, ${channels} channels`,
     call: ({ input, output }) => ({
@@ -345,6 +346,7 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
     [5, 7],
     [130, 3],
     [1, 4099],
+    [150, 4],
   ].flatMap(([rows, columns]) =>
     [1, 0].map((size) => ({
       title: `[${rows},${columns}]${size ? '' : ' of zeros'}`,
@@ -373,6 +375,7 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
     { outer: 3, total: 12, start: 4, inner: 8 },
     { outer: 2, total: 11, start: 1, inner: 7 },
     { outer: 70, total: 68, start: 17, inner: 5 },
+    { outer: 70, total: 32, start: 8, inner: 16 },
   ].map((attributes) => ({
     title: title(attributes),
     call: ({ input, output }) => ({
@@ -438,7 +441,7 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
     }),
   })),
 
-  updateMoments: [1, 4, 7, 300].map((channels) => ({
+  updateMoments: [1, 4, 7, 300, 600].map((channels) => ({
     title: `${channels} channels`,
     call: (slots) => ({
       kernel: 'updateMoments',

@@ -3,10 +3,10 @@ import type { KernelCall, Slot } from '../kernel';
 import { createBuffers, MAP_MODE_READ } from './buffers';
 import { createCommands } from './commands';
 import { type Counts, noCounts } from './counts';
-import { openDevice } from './device';
-import { type Dispatch, foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
+import { type GpuFeatures, openDevice, wordsFor } from './device';
+import { type Dispatch, foldWorkgroups, scratchOf, UNIFORM_STRIDE, writeUniforms } from './dispatch';
 import { dispatchesOf } from './kernels';
-import { createPipelines, createUniformBuffer } from './pipelines';
+import { createUniformBuffer, pipelinesOf } from './pipelines';
 import { prepareProgram } from './program';
 
 export interface WebgpuOptions {
@@ -14,6 +14,17 @@ export interface WebgpuOptions {
   device?: GPUDevice | undefined;
   /** Whether an adapter that computes on the CPU will do; the wasm backend is faster than those. */
   allowSoftware?: boolean | undefined;
+  /** Whether threads fold in subgroups; by default where the adapter and its WGSL have what it takes. */
+  subgroups?: boolean | undefined;
+  /** Less than the device can, to test with small tensors what befalls large ones. */
+  limits?: Partial<DispatchLimits> | undefined;
+}
+
+export interface DispatchLimits {
+  /** Bytes of a buffer that a shader can see at once, at least 256. */
+  bindingBytes: number;
+  /** Workgroups in one dimension. */
+  workgroups: number;
 }
 
 export interface WebgpuBackend extends Backend {
@@ -22,6 +33,7 @@ export interface WebgpuBackend extends Backend {
   /** Whether the "GPU" is a driver that computes on the CPU (SwiftShader, llvmpipe, WARP). */
   readonly isSoftware: boolean;
   readonly counts: Readonly<Counts>;
+  readonly features: GpuFeatures;
   /** A program of dispatches that the caller has chosen: to compare tiles and shaders. */
   prepareDispatches(dispatches: readonly Dispatch[]): Promise<Program>;
 }
@@ -33,9 +45,11 @@ const CALLS_A_BATCH = 64;
 export async function openWebgpu({
   device: supplied,
   allowSoftware = false,
+  subgroups,
+  limits = {},
 }: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const open = await openDevice(supplied, allowSoftware);
-  const { device, description, isSoftware } = open;
+  const { device, description, isSoftware, features } = open;
   const counts = noCounts();
   const uniforms = createUniformBuffer(device, CALLS_A_BATCH);
   counts.buffers++;
@@ -47,16 +61,19 @@ export async function openWebgpu({
     counts.bytesWritten += UNIFORM_STRIDE * callsInBatch;
     callsInBatch = 0;
   });
-  const buffers = createBuffers(device, counts, commands.flush);
-  const pipelines = createPipelines(device, counts);
-  const workgroupLimit = device.limits.maxComputeWorkgroupsPerDimension;
+  const buffers = createBuffers(device, counts, commands.flush, limits.bindingBytes);
+  const pipelines = pipelinesOf(device, subgroups ?? open.foldsInSubgroups);
+  const workgroupLimit = limits.workgroups ?? device.limits.maxComputeWorkgroupsPerDimension;
+  const dispatchesFor = (call: KernelCall) => dispatchesOf(call, buffers.bindingLimit);
 
-  const backstage = { open, buffers, commands, pipelines, counts };
+  const backstage = { open, buffers, commands, pipelines, counts, workgroupLimit, dispatchesFor };
 
   return {
     name: 'webgpu',
     description,
+    extras: wordsFor(features),
     isSoftware,
+    features,
     device,
     counts,
     bytesOfNumber: 4,
@@ -109,13 +126,14 @@ export async function openWebgpu({
 
     run(call: KernelCall) {
       open.assertAlive();
-      const dispatches = dispatchesOf(call);
+      const dispatches = dispatchesFor(call);
       for (const dispatch of dispatches) {
         if (dispatch.workgroups === 0) continue;
         if (callsInBatch === CALLS_A_BATCH) commands.flush();
         const offset = UNIFORM_STRIDE * callsInBatch;
-        if (dispatch.isScratch) buffers.lend(dispatch.output);
+        for (const slot of scratchOf(dispatch)) buffers.lend(slot);
         const group = pipelines.bind(dispatch, buffers, uniforms);
+        counts.bindGroups++;
         writeUniforms(dispatch, uniformBytes, offset);
         callsInBatch++;
         const pass = commands.pass(1);
@@ -123,11 +141,11 @@ export async function openWebgpu({
         pass.setBindGroup(0, group, [offset]);
         pass.dispatchWorkgroups(...foldWorkgroups(dispatch.workgroups, workgroupLimit));
       }
-      for (const { isScratch, output } of dispatches) if (isScratch) buffers.free(output);
+      for (const slot of dispatches.flatMap(scratchOf)) buffers.free(slot);
       commands.flushIfFull();
     },
 
-    prepare: (calls, _, onProgress) => prepareProgram(calls.map(dispatchesOf), backstage, onProgress),
+    prepare: async (calls, _, onProgress) => prepareProgram(calls.map(dispatchesFor), backstage, onProgress),
     prepareDispatches: (dispatches) => prepareProgram([dispatches], backstage),
 
     async close() {

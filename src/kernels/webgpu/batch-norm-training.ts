@@ -1,4 +1,5 @@
-import { ceilingOf, type WebgpuKernel, workgroupsFor } from './dispatch';
+import type { Slot } from '../kernel';
+import { ceilingOf, type Dispatch, type WebgpuKernel, workgroupsFor } from './dispatch';
 import { lanesOf, withLanes } from './lanes';
 import { type Reduction, reductionIntegers, reductionWorkgroups, shareRows } from './reduction';
 
@@ -21,6 +22,19 @@ export const channelMoments: WebgpuKernel<'channelMoments'> = ({ inputs, outputs
     { ...merge(shareRows(parts, channels, lanes, 1), share), inputs: [partial], output: outputs.output },
   ];
 };
+
+/** Joins the moments of two sets of rows, pair [2, 2, channels], the first of `first` (two or more) rows of `total`. */
+export function mergeMoments(pair: Slot, channels: number, first: number, total: number, output: Slot): Dispatch {
+  const lanes = lanesOf(channels);
+  const sets = shareRows(2, channels, lanes, 1);
+  return {
+    shader: withLanes('channelMoments', lanes),
+    inputs: [pair],
+    output,
+    integers: [...reductionIntegers(sets), total, first],
+    workgroups: reductionWorkgroups(sets),
+  };
+}
 
 export const batchNormTraining: WebgpuKernel<'batchNormTraining'> = ({ inputs, outputs, attributes }) => {
   const { length, channels, epsilon, activation } = attributes;

@@ -1,5 +1,6 @@
 import type { Slot } from '../kernel';
 import type { Counts } from './counts';
+import { View, wholeOf } from './view';
 
 // The numbers of the WebGPU specification: the globals GPUBufferUsage and GPUMapMode exist in browsers only.
 export const BUFFER_USAGE = { mapRead: 0x1, copySource: 0x4, copyDestination: 0x8, uniform: 0x40, storage: 0x80 };
@@ -18,8 +19,12 @@ export interface Buffers {
   lend(scratch: Slot): void;
   /** The buffer goes to the pool at once: work already encoded runs before whatever its next owner enqueues. */
   free(slot: Slot): void;
-  /** Throws for a slot that was freed or belongs to another backend. */
+  /** The most numbers that a shader can see of one slot. */
+  readonly bindingLimit: number;
+  /** The buffer of a slot, or of the one that a view is of. Throws if it was freed or belongs to another backend. */
   at(slot: Slot): GPUBuffer;
+  /** What of its buffer a shader sees for an operand: all, or a view's range. Throws for more than can be bound. */
+  binding(slot: Slot): GPUBufferBinding;
   /** A buffer of at least `bytes` bytes that can be mapped for reading; give it back with recycle(). */
   staging(bytes: number): GPUBuffer;
   recycle(staging: GPUBuffer): void;
@@ -30,12 +35,22 @@ export interface Buffers {
   close(): void;
 }
 
+/** Shaders count the numbers of an operand in 32 bits with a sign. */
+const MOST_NUMBERS = 2 ** 31 - 1;
+
 /**
  * Buffers come in few sizes and are used again, so that a steady state creates none.
  * @param flush submits what is encoded; a buffer must not be destroyed before.
+ * @param bindingBytes how much of a buffer can be bound at once, a multiple of 256; by default what the device says
  */
-export function createBuffers(device: GPUDevice, counts: Counts, flush: () => void): Buffers {
-  const limit = Math.min(device.limits.maxBufferSize, device.limits.maxStorageBufferBindingSize);
+export function createBuffers(
+  device: GPUDevice,
+  counts: Counts,
+  flush: () => void,
+  bindingBytes = device.limits.maxStorageBufferBindingSize,
+): Buffers {
+  const { maxBufferSize } = device.limits;
+  const bindable = Math.floor(bindingBytes / 256) * 256;
   const live = new Map<Slot, GPUBuffer>();
   const freed = new WeakSet<Slot>();
   const storage = createPool(device, STORAGE, counts, flush);
@@ -45,19 +60,24 @@ export function createBuffers(device: GPUDevice, counts: Counts, flush: () => vo
   let liveBytes = 0;
 
   const at = (slot: Slot): GPUBuffer => {
-    const buffer = live.get(slot);
+    const whole = wholeOf(slot);
+    const buffer = live.get(whole);
     if (buffer) return buffer;
-    const what = `a slot of ${slot.length} numbers`;
+    const what = `a slot of ${whole.length} numbers`;
     throw new Error(
-      freed.has(slot) ? `webgpu: ${what} was used after it was freed` : `webgpu: ${what} belongs to another backend`,
+      freed.has(whole) ? `webgpu: ${what} was used after it was freed` : `webgpu: ${what} belongs to another backend`,
     );
   };
 
   const lend = (slot: Slot) => {
+    if (slot.length > MOST_NUMBERS)
+      throw new Error(`webgpu: ${slot.length} numbers are more than a shader can count (${MOST_NUMBERS})`);
     const bytes = 4 * slot.length;
-    if (bytes > limit)
-      throw new Error(`webgpu: ${slot.length} numbers are ${bytes} bytes, this device takes ${limit} in one buffer`);
-    live.set(slot, storage.take(Math.min(roundedSize(bytes), limit)));
+    if (bytes > maxBufferSize)
+      throw new Error(
+        `webgpu: ${slot.length} numbers are ${bytes} bytes, this device takes ${maxBufferSize} in one buffer`,
+      );
+    live.set(slot, storage.take(Math.min(roundedSize(bytes), maxBufferSize)));
     liveBytes += bytes;
   };
 
@@ -67,7 +87,15 @@ export function createBuffers(device: GPUDevice, counts: Counts, flush: () => vo
     },
     dummy,
     sink,
+    bindingLimit: bindable / 4,
     at,
+    binding(slot) {
+      const buffer = at(slot);
+      if (4 * slot.length > bindable)
+        throw new Error(`webgpu: ${slot.length} numbers cannot be bound at once, this device binds ${bindable / 4}`);
+      if (slot instanceof View) return { buffer, offset: 4 * slot.offset, size: 16 * Math.ceil(slot.length / 4) }; // whole vectors
+      return { buffer, size: Math.min(buffer.size, bindable) };
+    },
     lend,
     allocate(length) {
       const slot: Slot = { length };

@@ -8,6 +8,9 @@ export interface OpenDevice {
   readonly description: string;
   /** A driver that computes on the CPU: right, but slower than the wasm backend. */
   readonly isSoftware: boolean;
+  readonly features: GpuFeatures;
+  /** Whether shaders may fold in subgroups. Of a caller's device it is not known, and not done. */
+  readonly foldsInSubgroups: boolean;
   /** Waits for the device; rejects with one clear error if the device is lost or has failed meanwhile. */
   settle<T>(promise: Promise<T>): Promise<T>;
   /** Throws if the device is known to be lost. */
@@ -15,6 +18,33 @@ export interface OpenDevice {
   /** Stops listening, and destroys the device unless the caller supplied it. */
   close(): void;
 }
+
+/** What WebGPU leaves to the adapter, and a device has where its adapter has it (a caller's device: where they asked for it). */
+export interface GpuFeatures {
+  /** Numbers of 16 bits in shaders. */
+  readonly half: boolean;
+  /** Threads that run in step hand each other numbers without workgroup memory. */
+  readonly subgroups: boolean;
+  /** The GPU's clock, read at the beginning and the end of a pass. */
+  readonly timestamps: boolean;
+  /** Products of small matrices by a whole subgroup: tensor cores. */
+  readonly subgroupMatrices: boolean;
+}
+
+const FEATURES: { readonly [name in keyof GpuFeatures]: string } = {
+  half: 'shader-f16',
+  subgroups: 'subgroups',
+  timestamps: 'timestamp-query',
+  subgroupMatrices: 'chromium-experimental-subgroup-matrix',
+};
+
+/** The features that there are, in words for people. */
+export const wordsFor = ({ half, subgroups, timestamps, subgroupMatrices }: GpuFeatures): string[] => [
+  ...(half ? ['half precision'] : []),
+  ...(subgroups ? ['subgroups'] : []),
+  ...(timestamps ? ['timestamps'] : []),
+  ...(subgroupMatrices ? ['subgroup matrices'] : []),
+];
 
 /** What we ask for beyond the defaults of WebGPU, as far as the adapter goes. */
 const LIMITS = [
@@ -28,7 +58,11 @@ const LIMITS = [
 ] as const;
 
 export async function openDevice(supplied: GPUDevice | undefined, allowSoftware: boolean): Promise<OpenDevice> {
-  if (supplied) return watch(supplied, supplied.adapterInfo, undefined);
+  if (supplied) {
+    const lost = await Promise.race([supplied.lost, Promise.resolve(undefined)]); // undefined unless it is lost already
+    if (lost) throw lossOf(lost);
+    return watch(supplied, supplied.adapterInfo, undefined);
+  }
 
   const { gpu, reason } = await platform.gpu();
   if (!gpu) throw new Error(`webgpu: ${reason}`);
@@ -36,8 +70,10 @@ export async function openDevice(supplied: GPUDevice | undefined, allowSoftware:
   if (!adapter) throw new Error('webgpu: there is no graphics card with a driver that WebGPU can use');
   if (isSoftwareAdapter(adapter.info) && !allowSoftware)
     throw new Error(`webgpu: the only adapter computes on the CPU (${describe(adapter.info)})`);
+  const isListed = (name: string): name is GPUFeatureName => adapter.features.has(name);
+  const requiredFeatures = Object.values(FEATURES).filter(isListed);
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
-  return watch(await adapter.requestDevice({ requiredLimits }), adapter.info, gpu);
+  return watch(await adapter.requestDevice({ requiredFeatures, requiredLimits }), adapter.info, gpu);
 }
 
 /** SwiftShader, llvmpipe and WARP are the software drivers of Chromium, Mesa and Windows. */
@@ -46,6 +82,9 @@ export const isSoftwareAdapter = (info: GPUAdapterInfo): boolean =>
   /swiftshader|llvmpipe|lavapipe|softpipe|\bwarp\b|basic render/i.test(
     `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
   );
+
+const lossOf = ({ message, reason }: GPUDeviceLostInfo): Error =>
+  new Error(`webgpu: the device was lost: ${message || reason}. Close what used it and open it again`);
 
 /** Drivers fill in different fields: NVIDIA's give a description, browsers often only vendor and architecture. */
 const describe = (info: GPUAdapterInfo): string =>
@@ -57,8 +96,8 @@ function watch(device: GPUDevice, info: GPUAdapterInfo, gpu: GPU | undefined): O
   let loss: Error | undefined;
   let failure: Error | undefined;
 
-  const lost = device.lost.then(({ message, reason }) => {
-    loss ??= new Error(`webgpu: the device was lost: ${message || reason}. Open the backend again`);
+  const lost = device.lost.then((info) => {
+    loss ??= lossOf(info);
     return loss;
   });
   // Errors of the device arrive here and not where they were made: out of memory, or a mistake of ours.
@@ -73,11 +112,19 @@ function watch(device: GPUDevice, info: GPUAdapterInfo, gpu: GPU | undefined): O
     if (loss) throw loss;
   };
 
+  const subgroups = device.features.has(FEATURES.subgroups);
   return {
     device,
     gpu,
     description: describe(info),
     isSoftware: isSoftwareAdapter(info),
+    features: {
+      half: device.features.has(FEATURES.half),
+      subgroups,
+      timestamps: device.features.has(FEATURES.timestamps),
+      subgroupMatrices: device.features.has(FEATURES.subgroupMatrices),
+    },
+    foldsInSubgroups: subgroups && gpu?.wgslLanguageFeatures.has('subgroup_id') === true,
     assertAlive,
 
     async settle(promise) {

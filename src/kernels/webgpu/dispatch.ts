@@ -18,7 +18,7 @@ export interface Dispatch {
   output: Slot;
   /** The bindings after the output: other slots that the shader writes, likewise. At most one may be absent. */
   moreOutputs?: readonly (Slot | undefined)[];
-  /** Whether the output is scratch: a slot of no backend, which gets a buffer only for the dispatches after this one. */
+  /** Whether the outputs are scratch: slots of no backend, which get buffers only for the dispatches after this one. */
   isScratch?: boolean;
   /** Binding 0, a struct of whole numbers (i32 or u32) followed by real ones (f32). */
   integers: readonly number[];
@@ -26,6 +26,10 @@ export interface Dispatch {
   /** How many workgroups in all; they are folded into two dimensions. */
   workgroups: number;
 }
+
+/** The slots that a dispatch writes first and that need buffers from here on. */
+export const scratchOf = ({ isScratch, output, moreOutputs = [] }: Dispatch): Slot[] =>
+  isScratch ? [output, ...moreOutputs].flatMap((slot) => slot ?? []) : [];
 
 export type WebgpuKernel<K extends KernelName> = (call: KernelCall<K>) => Dispatch[];
 

@@ -15,7 +15,7 @@ import { conv2dFilterGradient, conv2dInputGradient } from './conv2d-gradient';
 import { crop } from './crop';
 import { depthwiseConv2d } from './depthwise-conv2d';
 import { depthwiseConv2dFilterGradient, depthwiseConv2dInputGradient } from './depthwise-conv2d-gradient';
-import type { Dispatch, WebgpuKernel } from './dispatch';
+import { type Dispatch, scratchOf, type WebgpuKernel } from './dispatch';
 import { divideByRoot } from './divide-by-root';
 import { globalAveragePool } from './global-average-pool';
 import { globalAveragePoolGradient } from './global-average-pool-gradient';
@@ -25,6 +25,7 @@ import { matmul } from './matmul';
 import { maxPool2d } from './max-pool2d';
 import { multiply } from './multiply';
 import { pad } from './pad';
+import { dispatchesInPieces, exceeds, refusal } from './pieces';
 import { averagePool2dGradient, maxPool2dGradient } from './pool2d-gradient';
 import { prelu } from './prelu';
 import { preluInputGradient, preluSlopesGradient } from './prelu-gradient';
@@ -94,8 +95,18 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   updateMoments,
 };
 
-/** What the GPU does for a call. */
-export function dispatchesOf<K extends KernelName>(call: KernelCall<K>): Dispatch[] {
+function wholeCall<K extends KernelName>(call: KernelCall<K>): Dispatch[] {
   const kernel: WebgpuKernel<K> = kernels[call.kernel];
   return kernel(call);
+}
+
+/**
+ * What the GPU does for a call, in pieces where an operand has more than `limit` numbers, which is what can be bound.
+ * @throws Error when the call cannot be cut
+ */
+export function dispatchesOf(call: KernelCall, limit: number): Dispatch[] {
+  const dispatches = exceeds(call, limit) ? dispatchesInPieces(call, limit, wholeCall) : wholeCall(call);
+  for (const { length } of dispatches.flatMap(scratchOf))
+    if (length > limit) throw refusal(call, limit, `it needs ${length} numbers at once for its partial sums`);
+  return dispatches;
 }

@@ -1,8 +1,8 @@
 import type { PrepareProgress } from '../backend';
 import { BUFFER_USAGE, type Buffers } from './buffers';
-import type { Counts } from './counts';
 import { type Dispatch, UNIFORM_STRIDE } from './dispatch';
 import { type ShaderName, shaderSource } from './shaders';
+import { wholeOf } from './view';
 
 const COMPUTE_STAGE = 0x4; // GPUShaderStage.COMPUTE, a global in browsers only
 
@@ -15,14 +15,23 @@ export interface Pipelines {
   bind(dispatch: Dispatch, buffers: Buffers, uniforms: GPUBuffer): GPUBindGroup;
 }
 
-export function createPipelines(device: GPUDevice, counts: Counts): Pipelines {
+const pipelinesOfDevices = new WeakMap<GPUDevice, Pipelines>();
+const pipelinesWithSubgroups = new WeakMap<GPUDevice, Pipelines>();
+
+/** The pipelines of a device: a backend that is opened on it once more compiles none again. */
+export const pipelinesOf = (device: GPUDevice, subgroups: boolean): Pipelines =>
+  remembered(subgroups ? pipelinesWithSubgroups : pipelinesOfDevices, device, () => createPipelines(device, subgroups));
+
+function createPipelines(device: GPUDevice, subgroups: boolean): Pipelines {
   const modules = new Map<ShaderName, GPUShaderModule>();
   const layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   const pipelines = new Map<string, GPUComputePipeline>();
   const compiling = new Map<string, Promise<void>>();
 
   const moduleOf = (shader: ShaderName) =>
-    remembered(modules, shader, () => device.createShaderModule({ label: shader, code: shaderSource(shader) }));
+    remembered(modules, shader, () =>
+      device.createShaderModule({ label: shader, code: shaderSource(shader, subgroups) }),
+    );
 
   /** Binding 0 the uniforms, then the inputs, then the outputs: the layout depends on their numbers only. */
   const layoutOf = ({ inputs, moreOutputs = [] }: Pick<Dispatch, 'inputs' | 'moreOutputs'>) =>
@@ -76,19 +85,19 @@ export function createPipelines(device: GPUDevice, counts: Counts): Pipelines {
     },
 
     bind({ shader, inputs, output, moreOutputs = [] }, buffers, uniforms) {
-      for (const written of [output, ...moreOutputs])
-        if (written && inputs.includes(written))
-          throw new Error(`webgpu: ${shader} cannot write to a slot that it reads`);
+      const outputs = [output, ...moreOutputs];
+      const written = new Set(outputs.map((slot) => slot && wholeOf(slot)));
+      if (inputs.some((slot) => slot && written.has(wholeOf(slot))))
+        throw new Error(`webgpu: ${shader} cannot write to a slot that it reads`);
       const storage = [
-        ...inputs.map((slot) => (slot ? buffers.at(slot) : buffers.dummy)),
-        ...[output, ...moreOutputs].map((slot) => (slot ? buffers.at(slot) : buffers.sink)),
+        ...inputs.map((slot) => (slot ? buffers.binding(slot) : { buffer: buffers.dummy })),
+        ...outputs.map((slot) => (slot ? buffers.binding(slot) : { buffer: buffers.sink })),
       ];
-      counts.bindGroups++;
       return device.createBindGroup({
         layout: layoutOf({ inputs, moreOutputs }).group,
         entries: [
           { binding: 0, resource: { buffer: uniforms, size: UNIFORM_STRIDE } },
-          ...storage.map((buffer, k) => ({ binding: k + 1, resource: { buffer } })),
+          ...storage.map((resource, k) => ({ binding: k + 1, resource })),
         ],
       });
     },
@@ -106,7 +115,12 @@ export const createUniformBuffer = (device: GPUDevice, count: number): GPUBuffer
 export const keyOf = ({ shader, constants = {} }: Dispatch): string =>
   `${shader} ${Object.entries(constants).flat().join(' ')}`;
 
-function remembered<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+interface Memory<K, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): unknown;
+}
+
+function remembered<K, V>(map: Memory<K, V>, key: K, make: () => V): V {
   const known = map.get(key);
   if (known !== undefined) return known;
   const value = make();

@@ -1,11 +1,10 @@
 import type { PrepareProgress, Program } from '../backend';
-import type { Slot } from '../kernel';
+import type { KernelCall, Slot } from '../kernel';
 import type { Buffers } from './buffers';
 import type { Commands } from './commands';
 import type { Counts } from './counts';
 import type { OpenDevice } from './device';
-import { type Dispatch, foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
-import { dispatchesOf } from './kernels';
+import { type Dispatch, foldWorkgroups, scratchOf, UNIFORM_STRIDE, writeUniforms } from './dispatch';
 import { createUniformBuffer, keyOf, type Pipelines } from './pipelines';
 
 interface Backstage {
@@ -14,6 +13,10 @@ interface Backstage {
   commands: Commands;
   pipelines: Pipelines;
   counts: Counts;
+  /** In one dimension. */
+  workgroupLimit: number;
+  /** What this backend does for a call: always the same, so that a changed call fits where it was. */
+  dispatchesFor(call: KernelCall): Dispatch[];
 }
 
 /** One dispatch with everything that WebGPU wants to be told, made once. */
@@ -33,7 +36,7 @@ const isNeeded = ({ workgroups }: Dispatch): boolean => workgroups > 0;
  */
 export async function prepareProgram(
   wanted: readonly (readonly Dispatch[])[],
-  { open, buffers, commands, pipelines, counts }: Backstage,
+  { open, buffers, commands, pipelines, counts, workgroupLimit, dispatchesFor }: Backstage,
   onProgress?: PrepareProgress,
 ): Promise<Program> {
   const { device } = open;
@@ -43,15 +46,14 @@ export async function prepareProgram(
   const places = new Map(dispatches.map((dispatch, k) => [dispatch, k]));
   await open.settle(pipelines.load(dispatches, onProgress));
 
-  const limit = device.limits.maxComputeWorkgroupsPerDimension;
   const uniformBytes = new ArrayBuffer(UNIFORM_STRIDE * dispatches.length);
   const uniforms = createUniformBuffer(device, dispatches.length);
   counts.buffers++;
-  const scratch = dispatches.filter(({ isScratch }) => isScratch).map(({ output }) => output);
+  const scratch = dispatches.flatMap(scratchOf);
   for (const slot of scratch) buffers.lend(slot);
   const steps = dispatches.map((dispatch, k): Step => {
     writeUniforms(dispatch, uniformBytes, UNIFORM_STRIDE * k);
-    const [columns, rows] = foldWorkgroups(dispatch.workgroups, limit);
+    const [columns, rows] = foldWorkgroups(dispatch.workgroups, workgroupLimit);
     return {
       pipeline: pipelines.get(dispatch),
       group: pipelines.bind(dispatch, buffers, uniforms),
@@ -60,6 +62,7 @@ export async function prepareProgram(
       rows,
     };
   });
+  counts.bindGroups += steps.length;
   /** The uniforms from the first to the last that the device does not have yet. */
   let unwritten = { first: 0, end: dispatches.length };
   const writeChanges = () => {
@@ -81,7 +84,7 @@ export async function prepareProgram(
   return {
     change(calls) {
       for (const [index, call] of calls)
-        for (const [k, dispatch] of dispatchesOf(call).filter(isNeeded).entries()) {
+        for (const [k, dispatch] of dispatchesFor(call).filter(isNeeded).entries()) {
           const before = ofCalls[index][k];
           const place = before && places.get(before);
           if (place === undefined || keyOf(before) !== keyOf(dispatch) || before.workgroups !== dispatch.workgroups)

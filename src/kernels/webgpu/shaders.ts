@@ -41,6 +41,7 @@ import repeat from '../../../shaders/repeat.wgsl';
 import resizeBilinear from '../../../shaders/resize-bilinear.wgsl';
 import rightAnswers from '../../../shaders/right-answers.wgsl';
 import rows from '../../../shaders/rows.wgsl';
+import rowsSubgroups from '../../../shaders/rows-subgroups.wgsl';
 import scale from '../../../shaders/scale.wgsl';
 import scaleShift from '../../../shaders/scale-shift.wgsl';
 import sgdStep from '../../../shaders/sgd-step.wgsl';
@@ -59,8 +60,20 @@ import window from '../../../shaders/window.wgsl';
 const numbers = lanes1 + lanes;
 const vectors = lanes4 + lanes;
 
+/** A workgroup a row: what folds its threads' results is one of two pieces. */
+const rowSources = {
+  l2NormalizeGradient,
+  l2Normalize,
+  rightAnswers,
+  softmaxCrossEntropyGradient,
+  softmaxCrossEntropy,
+  softmaxGradient,
+  softmax,
+};
+
 /** Each file, after the pieces that it shares with others; some once for numbers and once for vectors of four. */
 const sources = {
+  ...rowSources,
   activationGradient: numbers + activationGradient,
   activationGradientVectors: vectors + activationGradient,
   activation: numbers + activation,
@@ -95,8 +108,6 @@ const sources = {
   divideByRoot,
   globalAveragePoolGradient,
   globalAveragePool,
-  l2NormalizeGradient: rows + l2NormalizeGradient,
-  l2Normalize: rows + l2Normalize,
   maxPool2dGradient: window + maxPool2dGradient,
   maxPool2d,
   multiply,
@@ -106,17 +117,12 @@ const sources = {
   prelu,
   repeat,
   resizeBilinear,
-  rightAnswers: rows + rightAnswers,
   scaleShift,
   scale,
   sgdStep,
   sigmoidGradient,
   sigmoid,
   slice,
-  softmaxCrossEntropyGradient: rows + softmaxCrossEntropyGradient,
-  softmaxCrossEntropy: rows + softmaxCrossEntropy,
-  softmaxGradient: rows + softmaxGradient,
-  softmax: rows + softmax,
   sumRows: numbers + reduction + sumRows,
   sumRowsVectors: vectors + reduction + sumRows,
   transpose,
@@ -127,5 +133,13 @@ export type ShaderName = keyof typeof sources;
 
 export const SHADER_NAMES = Object.keys(sources).filter((name): name is ShaderName => name in sources);
 
-/** The text of a shader, after the few functions that all of them share. */
-export const shaderSource = (shader: ShaderName): string => `${prelude}\n${sources[shader]}`;
+/**
+ * The text of a shader, after the few functions that all of them share.
+ * @param subgroups whether the device has them, and WGSL their numbers (the language feature subgroup_id)
+ */
+export function shaderSource(shader: ShaderName, subgroups: boolean): string {
+  const foldsRows = shader in rowSources;
+  // First of all, since a directive may stand only there.
+  const piece = foldsRows && subgroups ? rowsSubgroups : foldsRows ? rows : '';
+  return `${piece}\n${prelude}\n${sources[shader]}`;
+}

@@ -1,5 +1,6 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { type KernelCall, RELU } from '../../../src/kernels/kernel';
 import { openWebgpu, type WebgpuBackend } from '../../../src/kernels/webgpu/backend';
 import { openTestGpu, requestTestDevice } from '../../helpers/gpu';
 
@@ -44,6 +45,63 @@ test('a lost device rejects pending and later reads with one error', async () =>
   assert.is(await rejection(backend.read(output)), error);
   assert.throws(() => backend.allocate(1), /device was lost/);
   await backend.close();
+});
+
+/** A kernel with pipelines that take a while to compile, on numbers that do not matter. */
+function slowCall(backend: WebgpuBackend): KernelCall<'matmul'> {
+  const [left, right, output] = [backend.allocate(64), backend.allocate(64), backend.allocate(64)];
+  const sizes = { rows: 8, inner: 8, columns: 8, transposeLeft: true, transposeRight: true };
+  return {
+    kernel: 'matmul',
+    inputs: { left, right },
+    outputs: { output },
+    attributes: { ...sizes, activation: RELU },
+  };
+}
+
+test('a device that is lost while a program is compiled rejects the program', async () => {
+  const backend = await openTestGpu();
+  if (!backend) return;
+  const call = slowCall(backend);
+  const compiling = rejection(backend.prepare([call], new Set()));
+  backend.device.destroy();
+  assert.match(String(await compiling), /device was lost/);
+  assert.match(String(await rejection(backend.prepare([call], new Set()))), /device was lost/);
+  await backend.close();
+});
+
+test('a device that is lost while a program runs rejects what is read from it, and the next run', async () => {
+  const backend = await openTestGpu();
+  if (!backend) return;
+  const call = slowCall(backend);
+  const program = await backend.prepare([call], new Set());
+  for (let k = 0; k < 100; k++) program.run();
+  const readings = Array.from({ length: 3 }, () => rejection(backend.read(call.outputs.output)));
+  backend.device.destroy();
+  const errors = await Promise.all(readings);
+  for (const error of errors) assert.match(String(error), /device was lost/);
+  assert.throws(() => program.run(), /device was lost/);
+  program.free();
+  await backend.close();
+});
+
+test('after a loss another backend opens in the same process', async () => {
+  const lost = await openTestGpu();
+  if (!lost) return;
+  lost.device.destroy();
+  await lost.device.lost;
+  await lost.close();
+  const backend = await openTestGpu();
+  assert.ok(backend);
+  assert.equal([...(await backend.read(doubled(backend)))], [2, 4, 6]);
+  await backend.close();
+});
+
+test('a device that was lost before is refused', async () => {
+  const device = await requestTestDevice();
+  if (!device) return;
+  device.destroy();
+  assert.match(String(await rejection(openWebgpu({ device }))), /device was lost/);
 });
 
 test('close() ends pending reads, and everything after says that it is closed', async () => {

@@ -7,7 +7,7 @@ import { openTestGpu } from '../../helpers/gpu';
 const test = suite('WGSL');
 
 /** Prepended to others, no shaders by themselves. */
-const PIECES = ['gemm', 'lanes', 'lanes-1', 'lanes-4', 'prelude', 'reduction', 'rows', 'window'].map(
+const PIECES = ['gemm', 'lanes', 'lanes-1', 'lanes-4', 'prelude', 'reduction', 'rows', 'rows-subgroups', 'window'].map(
   (name) => `${name}.wgsl`,
 );
 
@@ -22,8 +22,13 @@ test('every file is in use, under the name of its kernel', () => {
 test('every shader compiles without a message', async () => {
   const backend = await openTestGpu();
   if (!backend) return;
-  for (const name of SHADER_NAMES) {
-    const module = backend.device.createShaderModule({ code: shaderSource(name) });
+  const texts = SHADER_NAMES.flatMap((name) =>
+    backend.features.subgroups
+      ? [shaderSource(name, false), shaderSource(name, true)].map((code) => ({ name, code }))
+      : [{ name, code: shaderSource(name, false) }],
+  );
+  for (const { name, code } of texts) {
+    const module = backend.device.createShaderModule({ code });
     const { messages } = await module.getCompilationInfo();
     assert.equal(
       messages.map(({ lineNum, message }) => `${name}:${lineNum}: ${message}`),
