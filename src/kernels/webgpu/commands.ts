@@ -1,3 +1,5 @@
+import type { Dispatch } from './dispatch';
+
 /** Work is handed to the GPU in batches of about this many dispatches: often enough to keep it busy. */
 const DISPATCHES_A_BATCH = 64;
 
@@ -5,19 +7,28 @@ const DISPATCHES_A_BATCH = 64;
 export interface Commands {
   /** Whether something waits to be submitted. */
   readonly pending: boolean;
-  /** The pass to encode `dispatches` more dispatches into. */
-  pass(dispatches: number): GPUComputePassEncoder;
+  /** How often work was submitted. */
+  readonly submits: number;
+  /** The pass to encode one more dispatch into. */
+  pass(dispatch: Dispatch): GPUComputePassEncoder;
+  /** From now on each dispatch gets a pass of its own, as the clock describes it; without one they share passes again. */
+  clocked(clock: Clock | undefined): void;
   copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void;
   /** Submits if the batch is full. */
   flushIfFull(): void;
   flush(): void;
 }
 
+/** Describes the pass of a dispatch that is to be timed: timestamps are taken where passes begin and end. */
+export type Clock = (dispatch: Dispatch) => GPUComputePassDescriptor;
+
 /** @param beforeSubmit is called before each submission, to write what the encoded work reads. */
 export function createCommands(device: GPUDevice, beforeSubmit: () => void): Commands {
   let encoder: GPUCommandEncoder | undefined;
   let pass: GPUComputePassEncoder | undefined;
   let dispatches = 0;
+  let submits = 0;
+  let clock: Clock | undefined;
 
   const endPass = () => {
     pass?.end();
@@ -30,17 +41,26 @@ export function createCommands(device: GPUDevice, beforeSubmit: () => void): Com
     device.queue.submit([encoder.finish()]);
     encoder = undefined;
     dispatches = 0;
+    submits++;
   };
 
   return {
     get pending() {
       return encoder !== undefined;
     },
-    pass(more) {
-      dispatches += more;
+    get submits() {
+      return submits;
+    },
+    pass(dispatch) {
+      dispatches++;
       encoder ??= device.createCommandEncoder();
-      pass ??= encoder.beginComputePass();
+      if (clock) endPass();
+      pass ??= encoder.beginComputePass(clock?.(dispatch));
       return pass;
+    },
+    clocked(wanted) {
+      endPass();
+      clock = wanted;
     },
     copy(from, fromOffset, to, toOffset, bytes) {
       endPass();
