@@ -191,7 +191,7 @@ function placeByLiveness(
 const isMany = (slots: Slot | readonly Slot[]): slots is readonly Slot[] => Array.isArray(slots);
 
 /** The same call on other slots. */
-function rebind(call: KernelCall, place: (slot: Slot) => Slot): KernelCall {
+export function rebind(call: KernelCall, place: (slot: Slot) => Slot): KernelCall {
   const rebindAll = (slots: object) =>
     Object.fromEntries(
       Object.entries<Slot | readonly Slot[] | undefined>({ ...slots }).map(([role, slot]) => [

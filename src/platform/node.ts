@@ -99,7 +99,9 @@ export const platform: Platform = {
         if (!(name in globalThis))
           Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
       // Timestamps as they are, and not in steps of 0.1 ms: no page of a stranger's runs in here.
-      return { gpu: create(['enable-dawn-features=allow_unsafe_apis', 'disable-dawn-features=timestamp_quantization']) };
+      return {
+        gpu: create(['enable-dawn-features=allow_unsafe_apis', 'disable-dawn-features=timestamp_quantization']),
+      };
     } catch (error) {
       return { reason: `the npm package "webgpu" cannot be loaded: ${error instanceof Error ? error.message : error}` };
     }
