@@ -25,17 +25,22 @@ export interface TunedShape {
 /** A tile that is not faster by this share is as fast. */
 const LEAST_GAIN = 0.03;
 
-/** The calls of some tasks that have tiles to choose from, one of each shape. */
+/**
+ * The calls of some tasks that have tiles to choose from, one of each shape. The tasks are carried out once.
+ *
+ * @param limit tasks of more multiply-adds are left out
+ */
 export async function tunableCalls(
   backend: WebgpuBackend,
   tasks: readonly Task[],
-  signal?: AbortSignal,
+  { limit, signal }: { limit: number; signal?: AbortSignal },
 ): Promise<KernelCall[]> {
   const found = new Map<string, KernelCall>();
   for (const task of tasks) {
     signal?.throwIfAborted();
-    const { run, dispose } = await task.open(backend);
+    const { multiplyAdds: total, run, dispose } = await task.open(backend);
     try {
+      if (total > limit) continue;
       for (const { call } of (await backend.profile(() => run(1))).calls) {
         if (!call) continue;
         const key = shapeKey(call);
