@@ -22,10 +22,9 @@ export function drawComparison(report: CompareReport): { html: string; svg: stri
   const panels = [...new Set(report.tasks.map(({ task }) => task))].map((task) => panel(document, report, task));
   const devices = report.devices.map(({ device, description }) => [device, description]);
   const pairs = [...new Set(report.tasks.flatMap(({ ratios }) => Object.keys(ratios)))];
-  const headings = ['Task', '', 'Batch', ...report.devices.map(({ device }) => `${device}, ms`), ...pairs];
+  const headings = ['Task', 'Batch', ...report.devices.map(({ device }) => `${device}, ms`), ...pairs];
   const rows = report.tasks.map(({ task, title, batch, times, ratios }) => [
-    task,
-    title,
+    inOneLine(`${task}: ${title}`),
     String(batch),
     ...report.devices.map(({ device }) => {
       const time = times.find((one) => one.device === device);
@@ -49,6 +48,12 @@ export function drawComparison(report: CompareReport): { html: string; svg: stri
     ...(report.withoutGpu === undefined ? [] : [add('p', `Without a GPU: ${report.withoutGpu}.`)]),
   );
   return { html: html(), svg: stacked(panels) };
+
+  function inOneLine(text: string): Element {
+    const element = add('span', text);
+    element.setAttribute('style', 'white-space: nowrap');
+    return element;
+  }
 }
 
 interface Panel {
@@ -80,6 +85,7 @@ function panel(document: Document, { tasks }: CompareReport, kind: string): Pane
       type: 'log',
       label: 'GFLOP/s',
       labelAnchor: 'center',
+      labelArrow: 'none',
       labelOffset: 36,
       grid: true,
       nice: true,
