@@ -106,8 +106,10 @@ async function compareFaces(backend: Backend, batches: readonly number[], option
     const chips = drawnChips(batch);
     const embedders: { name: string; embed: Embed; embeddings: Float32Array }[] = [];
     for (const { name, contender } of ready) {
+      const started = performance.now();
       const embed = await contender(chips, batch);
       embedders.push({ name, embed, embeddings: await embed() });
+      say(`${what}, batch ${batch}, ${name}: first after ${((performance.now() - started) / 1000).toFixed(1)} s`);
     }
     const [ours] = embedders;
     const compared = embedders.map(({ name, embed, embeddings }) => {
