@@ -35,7 +35,7 @@ export interface TaskProfile extends Omit<KernelShare, 'kernel' | 'sizes'> {
   shapes: KernelShare[];
 }
 
-/** One run of a task, taken apart; of several runs that whose time is the median. The first of all only warms up. */
+/** One run of a task, taken apart; of several runs that whose time is the median, after one that only warms up. */
 export async function profileTask(
   backend: WebgpuBackend,
   { task, title, batch, open }: Task,
@@ -45,7 +45,7 @@ export async function profileTask(
   const { run, dispose } = await open(backend);
   const profiles: { profile: Profile; total: number }[] = [];
   try {
-    await run(1);
+    if (runs > 1) await run(1);
     for (let k = 0; k < runs; k++) {
       signal?.throwIfAborted();
       const profile = await backend.profile(() => run(1));
