@@ -1,19 +1,24 @@
 import type { Backend, CopyRange, Program } from '../backend';
 import type { KernelCall, Slot } from '../kernel';
 import { createBuffers, MAP_MODE_READ } from './buffers';
+import { candidates } from './candidates';
 import { createCommands } from './commands';
 import { type Counts, noCounts } from './counts';
 import { openDevice } from './device';
 import { type Dispatch, foldWorkgroups, UNIFORM_STRIDE, writeUniforms } from './dispatch';
 import { dispatchesOf } from './kernels';
 import { createPipelines, createUniformBuffer } from './pipelines';
+import { canTime, createProfiler, type Profile } from './profile';
 import { prepareProgram } from './program';
+import { shapeKey, type TileTable } from './tile-table';
 
 export interface WebgpuOptions {
   /** A device that is used as it is and never destroyed; by default one is requested. */
   device?: GPUDevice | undefined;
   /** Whether an adapter that computes on the CPU will do; the wasm backend is faster than those. */
   allowSoftware?: boolean | undefined;
+  /** Finds what was measured on the adapter of this description; sizes that the table lacks get a rule of thumb. */
+  tiles?: ((adapter: string) => Promise<TileTable | undefined>) | undefined;
 }
 
 export interface WebgpuBackend extends Backend {
@@ -24,6 +29,13 @@ export interface WebgpuBackend extends Backend {
   readonly counts: Readonly<Counts>;
   /** A program of dispatches that the caller has chosen: to compare tiles and shaders. */
   prepareDispatches(dispatches: readonly Dispatch[]): Promise<Program>;
+  /** Whether the device takes timestamps: without them profile() counts and does not time. */
+  readonly canTime: boolean;
+  /**
+   * Carries out `work`, calls and programs alike, and tells what each call took on the GPU. Meanwhile every dispatch has
+   * a pass of its own, so the whole takes longer than without; nothing else may use the backend at the same time.
+   */
+  profile(work: () => void | Promise<void>): Promise<Profile>;
 }
 
 /** Uniforms of the calls that are not part of a program, kept until they are submitted. */
@@ -33,6 +45,7 @@ const CALLS_A_BATCH = 64;
 export async function openWebgpu({
   device: supplied,
   allowSoftware = false,
+  tiles: findTiles,
 }: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const open = await openDevice(supplied, allowSoftware);
   const { device, description, isSoftware } = open;
@@ -50,6 +63,21 @@ export async function openWebgpu({
   const buffers = createBuffers(device, counts, commands.flush);
   const pipelines = createPipelines(device, counts);
   const workgroupLimit = device.limits.maxComputeWorkgroupsPerDimension;
+
+  const profiler = createProfiler(open, commands, buffers, counts);
+  const tiles = await findTiles?.(description);
+
+  const chosenDispatches = (call: KernelCall): Dispatch[] => {
+    const key = tiles && shapeKey(call);
+    const tile = key === undefined ? undefined : tiles?.get(key);
+    const chosen = tile === undefined ? undefined : candidates(call).find((one) => one.tile === tile);
+    return chosen?.dispatches ?? dispatchesOf(call);
+  };
+  const preparedDispatches = (call: KernelCall): Dispatch[] => {
+    const dispatches = chosenDispatches(call);
+    profiler.note(call, dispatches);
+    return dispatches;
+  };
 
   const backstage = { open, buffers, commands, pipelines, counts };
 
@@ -109,7 +137,8 @@ export async function openWebgpu({
 
     run(call: KernelCall) {
       open.assertAlive();
-      const dispatches = dispatchesOf(call);
+      const dispatches = chosenDispatches(call);
+      if (profiler.isRunning) profiler.note(call, dispatches);
       for (const dispatch of dispatches) {
         if (dispatch.workgroups === 0) continue;
         if (callsInBatch === CALLS_A_BATCH) commands.flush();
@@ -118,7 +147,7 @@ export async function openWebgpu({
         const group = pipelines.bind(dispatch, buffers, uniforms);
         writeUniforms(dispatch, uniformBytes, offset);
         callsInBatch++;
-        const pass = commands.pass(1);
+        const pass = commands.pass(dispatch);
         pass.setPipeline(pipelines.get(dispatch));
         pass.setBindGroup(0, group, [offset]);
         pass.dispatchWorkgroups(...foldWorkgroups(dispatch.workgroups, workgroupLimit));
@@ -127,8 +156,14 @@ export async function openWebgpu({
       commands.flushIfFull();
     },
 
-    prepare: (calls, _, onProgress) => prepareProgram(calls.map(dispatchesOf), backstage, onProgress),
+    prepare: (calls, _, onProgress) => prepareProgram(calls.map(preparedDispatches), backstage, onProgress),
     prepareDispatches: (dispatches) => prepareProgram([dispatches], backstage),
+
+    canTime: canTime(device),
+    profile(work) {
+      open.assertAlive();
+      return profiler.profile(work);
+    },
 
     async close() {
       commands.flush();

@@ -27,6 +27,9 @@ const LIMITS = [
   'maxComputeWorkgroupSizeX',
 ] as const;
 
+/** What we can do without, but use where the adapter has it. */
+const FEATURES: readonly GPUFeatureName[] = ['timestamp-query'];
+
 export async function openDevice(supplied: GPUDevice | undefined, allowSoftware: boolean): Promise<OpenDevice> {
   if (supplied) return watch(supplied, supplied.adapterInfo, undefined);
 
@@ -37,7 +40,8 @@ export async function openDevice(supplied: GPUDevice | undefined, allowSoftware:
   if (isSoftwareAdapter(adapter.info) && !allowSoftware)
     throw new Error(`webgpu: the only adapter computes on the CPU (${describe(adapter.info)})`);
   const requiredLimits = Object.fromEntries(LIMITS.map((name) => [name, adapter.limits[name]]));
-  return watch(await adapter.requestDevice({ requiredLimits }), adapter.info, gpu);
+  const requiredFeatures = FEATURES.filter((name) => adapter.features.has(name));
+  return watch(await adapter.requestDevice({ requiredLimits, requiredFeatures }), adapter.info, gpu);
 }
 
 /** SwiftShader, llvmpipe and WARP are the software drivers of Chromium, Mesa and Windows. */
