@@ -11,82 +11,46 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { median, medianTimes } from '../src/bench/measure';
 import { exportPretrained } from '../src/face/onnx';
-import { openPretrained } from '../src/face/pretrained/networks';
-import { loadPretrained } from '../src/face/pretrained/weights';
 import { openReference } from '../src/kernels/reference/backend';
 import { openWasm } from '../src/kernels/wasm/backend';
-import { compile } from '../src/nn/compile';
-import { transposed } from '../src/nn/onnx/graph';
 import { encodeOnnx } from '../src/nn/onnx/proto';
-import { faceResnet } from './peers/face-resnet';
+import {
+  drawnChips,
+  type Embed,
+  type FaceContender,
+  FLOPS_OF_FACE,
+  likenessEmbedder,
+  onnxruntimeEmbedder,
+  tensorflowEmbedder,
+} from './peers/face-embedders';
 import { isOnnxruntimeInstalled, type OrtPackage, openOnnx } from './peers/onnxruntime';
 import { isTensorFlowInstalled, openTensorFlow } from './peers/tensorflow';
 
-/**
- * Takes `batch` chips of 150x150 RGB, brings them into the layout that it likes, and gives what computes 128 numbers for
- * each: only that is timed.
- */
-type Contender = (chips: Float32Array, batch: number) => Promise<() => Promise<Float32Array>>;
-
-const CHIP = [150, 150, 3];
-const CHIP_LENGTH = 150 * 150 * 3;
-const FLOPS_OF_FACE = 2 * 270.8e6;
 const COLD_STARTS = 3;
 const BASELINE = 'onnxruntime-node, 1 thread';
 const LARGEST_DIFFERENCE = 1e-4;
 const ONNX_FILE = '.cache/bench/face-recognition.onnx';
 
-async function likeness(threads: number): Promise<Contender> {
-  const backend = await openWasm({ threads });
-  const { forward } = await openPretrained(backend, 'face_recognition');
-  return async (chips, batch) => {
-    const plan = await compile(backend, forward, [batch, ...CHIP]);
-    return async () => {
-      backend.write(plan.input.slot, chips);
-      const [output] = plan.run();
-      return Float32Array.from(await output.data());
-    };
-  };
-}
+const likeness = async (threads: number) => likenessEmbedder(await openWasm({ threads }));
 
-async function tensorflow(backend: 'cpu' | 'wasm', threads: number, folded: boolean): Promise<Contender> {
-  const tf = await openTensorFlow(backend, threads);
-  const forward = faceResnet(tf, await loadPretrained('face_recognition'), folded);
-  return async (chips, batch) => async () => {
-    const input = tf.tensor(chips, [batch, ...CHIP]);
-    const output = forward(input);
-    const embeddings = await output.data();
-    input.dispose();
-    output.dispose();
-    return embeddings;
-  };
-}
+const tensorflow = async (backend: 'cpu' | 'wasm', threads: number, folded: boolean) =>
+  tensorflowEmbedder(await openTensorFlow(backend, threads), folded);
 
-async function onnxruntime(name: OrtPackage, threads: number): Promise<Contender> {
-  const run = await openOnnx(name, await readFile(ONNX_FILE), threads);
-  const [height, width, channels] = CHIP;
-  return async (chips, batch) => {
-    const turned = Float32Array.from(transposed(chips, [batch, ...CHIP], [0, 3, 1, 2]));
-    return async () => {
-      const embeddings = (await run(turned, [batch, channels, height, width])).get('embedding');
-      if (!embeddings) throw new Error(`${name} gives no embedding`);
-      return embeddings;
-    };
-  };
-}
+const onnxruntime = async (name: OrtPackage, threads: number) =>
+  onnxruntimeEmbedder(await openOnnx(name, await readFile(ONNX_FILE), threads));
 
-const OURS: [string, () => Promise<Contender>][] = [
+const OURS: [string, () => Promise<FaceContender>][] = [
   ['likeness wasm, 1 thread', () => likeness(1)],
   ['likeness wasm, 2 threads', () => likeness(2)],
 ];
-const NATIVE: [string, () => Promise<Contender>][] = [
+const NATIVE: [string, () => Promise<FaceContender>][] = [
   [BASELINE, () => onnxruntime('onnxruntime-node', 1)],
   ['onnxruntime-node, 2 threads', () => onnxruntime('onnxruntime-node', 2)],
 ];
-const WEB: [string, () => Promise<Contender>][] = [
+const WEB: [string, () => Promise<FaceContender>][] = [
   ['onnxruntime-web wasm, 1 thread', () => onnxruntime('onnxruntime-web', 1)],
 ];
-const TENSORFLOW: [string, () => Promise<Contender>][] = [
+const TENSORFLOW: [string, () => Promise<FaceContender>][] = [
   ['TF.js wasm, 1 thread', () => tensorflow('wasm', 1, false)],
   ['TF.js wasm, 2 threads', () => tensorflow('wasm', 2, false)],
   // face-api calls convolution, bias, scale, shift and ReLU one by one. This is the best that TensorFlow.js could do:
@@ -115,10 +79,10 @@ interface Result {
 }
 
 /** In the process of a contender: one embedding at once, then what it is told to do. */
-async function contend(contender: Contender): Promise<void> {
-  const ready = new Map<number, Promise<() => Promise<Float32Array>>>();
+async function contend(contender: FaceContender): Promise<void> {
+  const ready = new Map<number, Promise<Embed>>();
   const carryOut = async ({ batch, runs }: Order) => {
-    const chips = Float32Array.from({ length: batch * CHIP_LENGTH }, (_, i) => (i * 7919) % 256);
+    const chips = drawnChips(batch);
     const prepared = ready.get(batch) ?? contender(chips, batch);
     ready.set(batch, prepared);
     const embed = await prepared;

@@ -1,6 +1,10 @@
 /** ONNX Runtime out of bench/peers/node_modules: the native one for Node, and the one of WebAssembly for browsers. */
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { provideGpu } from './navigator';
 
 interface OrtTensor {
   readonly dims: readonly number[];
@@ -14,7 +18,7 @@ interface OrtSession {
 }
 
 interface Ort {
-  env: { logLevel: string; wasm: { numThreads: number } };
+  env: { logLevel: string; wasm: { numThreads: number; wasmBinary?: Uint8Array } };
   Tensor: new (type: 'float32', data: Float32Array, dims: readonly number[]) => OrtTensor;
   InferenceSession: {
     create(
@@ -56,9 +60,53 @@ export async function openOnnx(name: OrtPackage, model: Uint8Array, threads = 1)
     graphOptimizationLevel: 'all',
     ...(isWeb ? {} : { intraOpNumThreads: threads, interOpNumThreads: 1 }),
   });
+  return runOf(ort, session);
+}
+
+/**
+ * ONNX Runtime's WebGPU execution provider, made for browsers, on the Dawn of this process. Its WebAssembly may lie
+ * beside it compressed (.wasm.gz): the file is large.
+ */
+export async function openOnnxOnGpu(model: Uint8Array): Promise<OnnxRun> {
+  await provideGpu();
+  await takeSharedMemory();
+  // The package names these files for browsers only; the one that it resolves to in Node lies beside them.
+  const dist = dirname(require.resolve('onnxruntime-web'));
+  const ort: Ort = await import(pathToFileURL(join(dist, 'ort.webgpu.bundle.min.mjs')).href);
+  const wasm = join(dist, 'ort-wasm-simd-threaded.asyncify.wasm');
+  ort.env.logLevel = 'error';
+  ort.env.wasm.numThreads = 1;
+  ort.env.wasm.wasmBinary = existsSync(wasm) ? readFileSync(wasm) : gunzipSync(readFileSync(`${wasm}.gz`));
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ['webgpu'],
+    graphOptimizationLevel: 'all',
+  });
+  return runOf(ort, session);
+}
+
+function runOf(ort: Ort, session: OrtSession): OnnxRun {
   const [input] = session.inputNames;
   return async (values, shape) => {
     const outputs = await session.run({ [input]: new ort.Tensor('float32', values, shape) });
     return new Map(Object.entries(outputs).map(([output, { data }]) => [output, data]));
   };
+}
+
+/**
+ * ONNX Runtime uploads from WebAssembly's memory, which is shared. Browsers take that, Dawn in Node says 'Invalid
+ * argument': there the queue is given a copy.
+ */
+async function takeSharedMemory(): Promise<void> {
+  const adapter = await navigator.gpu.requestAdapter();
+  const device = await adapter?.requestDevice();
+  if (!device) throw new Error('onnxruntime-web webgpu: there is no adapter');
+  const prototype: object = Object.getPrototypeOf(device.queue);
+  const { writeBuffer } = device.queue;
+  Object.defineProperty(prototype, 'writeBuffer', {
+    value(buffer: GPUBuffer, offset: number, data: unknown, ...range: number[]) {
+      const isShared = data instanceof Uint8Array && data.buffer instanceof SharedArrayBuffer;
+      Reflect.apply(writeBuffer, this, [buffer, offset, isShared ? Uint8Array.from(data) : data, ...range]);
+    },
+  });
+  device.destroy();
 }

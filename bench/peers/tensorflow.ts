@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
-import { platform } from '../../src/platform/node';
+import { provideGpu } from './navigator';
 
 export interface TfTensor {
   readonly shape: number[];
@@ -120,11 +120,8 @@ export async function openTensorFlow(backend: 'cpu' | 'wasm' | 'webgpu', threads
 /** Without this TensorFlow.js has operations but no gradients: loading its layers registers them. */
 export const loadGradients = (): void => void require('@tensorflow/tfjs-layers');
 
-/** TensorFlow.js looks for WebGPU where a browser has it: there it is given the one that likeness uses in Node. */
 async function openWithDawn(tf: TensorFlow): Promise<void> {
-  const { gpu, reason } = await platform.gpu();
-  if (!gpu) throw new Error(`TensorFlow.js webgpu: ${reason}`);
-  Object.defineProperty(globalThis, 'navigator', { value: { gpu }, configurable: true });
+  await provideGpu();
   require('@tensorflow/tfjs-backend-webgpu');
   if (!(await tf.setBackend('webgpu'))) throw new Error('TensorFlow.js webgpu: cannot be opened');
 }

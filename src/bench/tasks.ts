@@ -5,6 +5,7 @@ import { compile, type Forward } from '../nn/compile';
 import { MINI_RESNET_PRESETS, MiniResNet } from '../nn/mini-resnet';
 import { random } from '../tensor/random';
 import type { Shape } from '../tensor/shape';
+import { finished } from './gpu-times';
 import { convolution, prepareCase, product } from './kernel-case';
 import { drawnBatch, recordedTraining } from './training-step';
 
@@ -163,8 +164,6 @@ async function openCase(backend: Backend, one: Parameters<typeof prepareCase>[1]
 const repeated = (backend: Backend, run: () => void): Pick<OpenTask, 'run'> => ({
   run: async (times) => {
     for (let k = 0; k < times; k++) run();
-    const last = backend.allocate(1);
-    await backend.read(last);
-    backend.free(last);
+    await finished(backend);
   },
 });

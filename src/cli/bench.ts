@@ -4,13 +4,18 @@ import { peakTasks, TASKS, type Task, type TaskName, tasksOf } from '../bench/ta
 import type { Backend, DeviceName } from '../kernels/backend';
 import { openDevice } from '../tensor/device';
 import type { CommonOptions } from './options';
-import { printDevice, printJson, printLine, printTable, tell } from './output';
+import { digits, printDevice, printJson, printLine, printTable, tell } from './output';
+import { cachedTiles } from './tiles';
 
 export interface BenchOptions extends CommonOptions {
   task?: TaskName;
   batch?: number;
   seconds: number;
   progress: boolean;
+  profile?: boolean;
+  compare?: boolean;
+  tune?: boolean;
+  out?: string;
 }
 
 export interface Measurement {
@@ -38,7 +43,7 @@ export interface Measurement {
 /** `likeness bench`: how fast the networks, a step of training, products and single layers are here. */
 export async function bench(options: BenchOptions, signal: AbortSignal): Promise<void> {
   const { task, batch, json, progress } = options;
-  const { backend, reason } = await openDevice(options.device, options);
+  const { backend, reason } = await openDevice(options.device, { ...options, tiles: cachedTiles });
   try {
     const tasks = (task ? [task] : TASKS).flatMap((name) => tasksOf(name, batch));
     const note = (sentence: string) => {
@@ -120,7 +125,3 @@ function threadsOf({ name }: Backend, asked: number | undefined): number | null 
   if (name === 'webgpu') return null;
   return name === 'reference' ? 1 : (asked ?? platform.hardwareThreads);
 }
-
-/** Three digits, and no more behind the point than they need. */
-const digits = (value: number): string =>
-  value >= 100 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));

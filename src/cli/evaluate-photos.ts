@@ -6,6 +6,7 @@ import { type OpenedDevice, openDevice } from '../tensor/device';
 import { share } from './evaluate';
 import type { EvaluateOptions } from './evaluate-commands';
 import { printDevice, printJson, printLine, printTable, startProgress } from './output';
+import { cachedTiles } from './tiles';
 
 /** `likeness evaluate detect`: average precision against labelled boxes, by difficulty. */
 export async function evaluateDetection(folder: string, options: EvaluateOptions, signal: AbortSignal): Promise<void> {
@@ -63,7 +64,7 @@ async function onDevice<T>(
   total: number,
   work: (opened: OpenedDevice, onProgress: () => void) => Promise<T>,
 ) {
-  const opened = await openDevice(options.device, options);
+  const opened = await openDevice(options.device, { ...options, tiles: cachedTiles });
   const progress = await startProgress(total, options.progress);
   try {
     const figures = await work(opened, progress.advance);

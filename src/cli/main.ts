@@ -24,7 +24,7 @@ import {
   thresholdOption,
   trainingOptions,
 } from './options';
-import { EXIT, printJson, tell, tellError } from './output';
+import { EXIT, printJson, tell, tellError, UserError } from './output';
 import type { TrainOptions } from './train';
 import type { VerifyOptions } from './verify';
 
@@ -131,7 +131,11 @@ command('export [model]', 'write a model that likeness train made, or a pretrain
 command('bench', 'measure how fast networks, training, products and single layers are here', benchOptions())
   .addHelpText('after', BENCH_EXAMPLES)
   .action(async (options: BenchOptions) => {
-    await (await import('./bench')).bench(options, signal);
+    if (options.out !== undefined && !options.compare) throw new UserError('--out goes with --compare');
+    if (options.compare) await (await import('./bench-compare')).benchCompare(options, signal);
+    else if (options.profile) await (await import('./bench-profile')).benchProfile(options, signal);
+    else if (options.tune) await (await import('./bench-tune')).benchTune(options, signal);
+    else await (await import('./bench')).bench(options, signal);
   });
 
 command('devices', 'list what there is to compute on', commonOptions()).action(async (options: CommonOptions) => {

@@ -2,6 +2,7 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { DetectOptions, DetectorName } from '../face/detect';
 import type { PipelineOptions } from '../face/pipeline';
 import type { Device } from '../tensor/device';
+import { cachedTiles } from './tiles';
 
 /** What every command is given, as commander hands it over. */
 export interface CommonOptions {
@@ -131,6 +132,10 @@ export const benchOptions = () => [
     number(1, 4096, true),
   ),
   new Option('--seconds <number>', 'how long to measure each').argParser(number(0.001, 3600)).default(1),
+  new Option('--compare', 'GPU against CPU against plain loops, in one table'),
+  new Option('--out <path>', 'of --compare: write its chart, as .html or .svg'),
+  new Option('--profile', 'where the time goes on the GPU, kernel by kernel').conflicts(['compare', 'tune']),
+  new Option('--tune', 'find the fastest tiles on this GPU, and use them from now on').conflicts('compare'),
   new Option('--no-progress', 'nothing on stderr while it measures'),
 ];
 
@@ -142,12 +147,21 @@ Examples:
   likeness bench --task train-step --batch 16
   likeness bench --task conv --batch 8 --seconds 3
   likeness bench --device webgpu --json > bench.json
+  likeness bench --compare --out compare.html       GPU, CPU and plain loops side by side
+  likeness bench --compare --task train-step --batch 8
+  likeness bench --profile --task train-step        which kernels take how long on the GPU
+  likeness bench --tune                             once on a new graphics card
 
 face-resnet is the pretrained network at 150 x 150, mini-resnet what likeness train makes (preset default, 112 x 112),
 train-step a step of its training, gemm some products of matrices, conv single 3x3 layers of both networks. Times are
 medians for the whole batch, after warming up; GFLOP/s count two for each multiply-add of the textbook's sums.
 --json prints [{ task, title, device, threads, batch, milliseconds, gflops, imagesPerSecond, multiplyAdds,
-fractionOfPeak, turns }].`;
+fractionOfPeak, turns }].
+
+--compare leaves out what a slow device would take long for, and says so; a GPU in software takes part only with
+--device webgpu. --profile measures, in the same run, what the GPU reaches in a large product and in a large copy, and
+tells each kernel's share of both; where the device takes no timestamps it prints counts and the times that the
+ceilings allow. --tune keeps its choices in a file for each graphics card, and prints where.`;
 
 export const exportOptions = () => [
   jsonOption(),
@@ -191,6 +205,7 @@ export const outOption = (description: string) => new Option('--out <path>', des
 export const pipelineOptions = (options: PhotoOptions & { flip?: boolean }): PipelineOptions => ({
   device: options.device,
   detector: options.detector,
+  tiles: cachedTiles,
   ...(options.threads === undefined ? {} : { threads: options.threads }),
   ...(options.flip === undefined ? {} : { flip: options.flip }),
   ...(options.model === undefined ? {} : { model: options.model }),

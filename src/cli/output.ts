@@ -59,6 +59,10 @@ export function printLine(text: string) {
   process.stdout.write(`${text}\n`);
 }
 
+/** Three digits, and no more behind the point than they need. */
+export const digits = (value: number): string =>
+  value >= 100 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));
+
 export interface Progress {
   advance(): void;
   stop(): void;

@@ -33,6 +33,7 @@ import {
   UserError,
 } from './output';
 import { printStepMemory, type StepMemory, stepMemory } from './step-memory';
+import { cachedTiles } from './tiles';
 import { startTrainingBar } from './training-bar';
 import { typed } from './typed';
 import { percent } from './verify';
@@ -94,7 +95,7 @@ export async function train(folder: string | undefined, options: TrainOptions, s
   const choices = saved ? choicesOf(saved, out) : options;
   const { seed, trainFirst, preset } = choices;
   if (saved && !saved.training) throw new UserError(`${out} is trained to its end; there is nothing to go on with`);
-  const opened = await openDevice(options.device, options);
+  const opened = await openDevice(options.device, { ...options, tiles: cachedTiles });
   const meter = options.profile ? new MeteredBackend(opened.backend) : undefined;
   const device = { ...opened, backend: meter ?? opened.backend };
   try {

@@ -1,6 +1,7 @@
 import { platform } from '#platform';
 import type { Backend, DeviceName } from '../kernels/backend';
 import { openReference } from '../kernels/reference/backend';
+import type { TileTable } from '../kernels/webgpu/tile-table';
 
 export type Device = DeviceName | 'auto';
 
@@ -12,6 +13,8 @@ export interface OpenDeviceOptions {
    * requested with. It is never destroyed, not by `close()` and not when opening fails.
    */
   gpuDevice?: GPUDevice;
+  /** Finds the tiles that were measured on a graphics card, by its description (see TileTable). */
+  tiles?: (adapter: string) => Promise<TileTable | undefined>;
 }
 
 /** A backend, and one sentence on why it is this one. */
@@ -44,7 +47,7 @@ async function wasm({ threads }: OpenDeviceOptions): Promise<Backend> {
   return openWasm({ threads: threads ?? platform.hardwareThreads });
 }
 
-async function webgpu({ gpuDevice }: OpenDeviceOptions, allowSoftware: boolean): Promise<Backend> {
+async function webgpu({ gpuDevice, tiles }: OpenDeviceOptions, allowSoftware: boolean): Promise<Backend> {
   const { openWebgpu } = await import('../kernels/webgpu/backend');
-  return openWebgpu(gpuDevice ? { device: gpuDevice } : { allowSoftware });
+  return openWebgpu(gpuDevice ? { device: gpuDevice, tiles } : { allowSoftware, tiles });
 }

@@ -39,13 +39,15 @@ export const conv2dInputGradient: ReferenceKernel<'conv2dInputGradient'> = ({ in
   const outputGradient = at(inputs.outputGradient);
   const filter = at(inputs.filter);
   const inputGradient = at(outputs.output).fill(0);
-  if (inputs.addend) inputGradient.set(at(inputs.addend));
   forEachPair(attributes, (pixel, weight, place) => {
     for (let c = 0; c < inChannels; c++)
       for (let o = 0; o < outChannels; o++)
         inputGradient[pixel * inChannels + c] +=
           outputGradient[place * outChannels + o] * filter[(weight * inChannels + c) * outChannels + o];
   });
+  if (!inputs.addend) return;
+  const addend = at(inputs.addend);
+  for (let i = 0; i < addend.length; i++) inputGradient[i] += addend[i];
 };
 
 // dK[p,q,c,o] = sum over n,i,j of X[n, i*strideY+p-top, j*strideX+q-left, c] * dY[n,i,j,o]

@@ -1,19 +1,25 @@
 import type { Backend, CopyRange, Program } from '../backend';
 import type { KernelCall, Slot } from '../kernel';
 import { createBuffers, MAP_MODE_READ } from './buffers';
+import { candidates } from './candidates';
 import { createCommands } from './commands';
 import { type Counts, noCounts } from './counts';
 import { type GpuFeatures, openDevice, wordsFor } from './device';
 import { type Dispatch, foldWorkgroups, scratchOf, UNIFORM_STRIDE, writeUniforms } from './dispatch';
 import { dispatchesOf } from './kernels';
+import { exceeds } from './pieces';
 import { createUniformBuffer, pipelinesOf } from './pipelines';
+import { createProfiler, type Profile } from './profile';
 import { prepareProgram } from './program';
+import { shapeKey, type TileTable } from './tile-table';
 
 export interface WebgpuOptions {
   /** A device that is used as it is and never destroyed; by default one is requested. */
   device?: GPUDevice | undefined;
   /** Whether an adapter that computes on the CPU will do; the wasm backend is faster than those. */
   allowSoftware?: boolean | undefined;
+  /** Finds what was measured on the adapter of this description; sizes that the table lacks get a rule of thumb. */
+  tiles?: ((adapter: string) => Promise<TileTable | undefined>) | undefined;
   /** Whether threads fold in subgroups; by default where the adapter and its WGSL have what it takes. */
   subgroups?: boolean | undefined;
   /** Less than the device can, to test with small tensors what befalls large ones. */
@@ -36,6 +42,12 @@ export interface WebgpuBackend extends Backend {
   readonly features: GpuFeatures;
   /** A program of dispatches that the caller has chosen: to compare tiles and shaders. */
   prepareDispatches(dispatches: readonly Dispatch[]): Promise<Program>;
+  /**
+   * Carries out `work`, calls and programs alike, and tells what each call took on the GPU (without timestamps among
+   * the features: only which ones they were). Meanwhile every dispatch has a pass of its own, so the whole takes longer
+   * than without; nothing else may use the backend at the same time.
+   */
+  profile(work: () => void | Promise<void>): Promise<Profile>;
 }
 
 /** Uniforms of the calls that are not part of a program, kept until they are submitted. */
@@ -45,6 +57,7 @@ const CALLS_A_BATCH = 64;
 export async function openWebgpu({
   device: supplied,
   allowSoftware = false,
+  tiles: findTiles,
   subgroups,
   limits = {},
 }: WebgpuOptions = {}): Promise<WebgpuBackend> {
@@ -64,7 +77,25 @@ export async function openWebgpu({
   const buffers = createBuffers(device, counts, commands.flush, limits.bindingBytes);
   const pipelines = pipelinesOf(device, subgroups ?? open.foldsInSubgroups);
   const workgroupLimit = limits.workgroups ?? device.limits.maxComputeWorkgroupsPerDimension;
-  const dispatchesFor = (call: KernelCall) => dispatchesOf(call, buffers.bindingLimit);
+
+  const profiler = createProfiler(open, commands, buffers, counts);
+  const tiles = await findTiles?.(description);
+
+  /** Measured tiles are for whole calls. */
+  const dispatchesFor = (call: KernelCall): Dispatch[] => {
+    const limit = buffers.bindingLimit;
+    const key = tiles && shapeKey(call);
+    const tile = key === undefined ? undefined : tiles?.get(key);
+    const chosen =
+      tile === undefined || exceeds(call, limit) ? undefined : candidates(call).find((one) => one.tile === tile);
+    const isBindable = chosen?.dispatches.flatMap(scratchOf).every(({ length }) => length <= limit);
+    return chosen && isBindable ? chosen.dispatches : dispatchesOf(call, limit);
+  };
+  const preparedDispatches = (call: KernelCall): Dispatch[] => {
+    const dispatches = dispatchesFor(call);
+    profiler.note(call, dispatches);
+    return dispatches;
+  };
 
   const backstage = { open, buffers, commands, pipelines, counts, workgroupLimit, dispatchesFor };
 
@@ -127,6 +158,7 @@ export async function openWebgpu({
     run(call: KernelCall) {
       open.assertAlive();
       const dispatches = dispatchesFor(call);
+      if (profiler.isRunning) profiler.note(call, dispatches);
       for (const dispatch of dispatches) {
         if (dispatch.workgroups === 0) continue;
         if (callsInBatch === CALLS_A_BATCH) commands.flush();
@@ -136,7 +168,7 @@ export async function openWebgpu({
         counts.bindGroups++;
         writeUniforms(dispatch, uniformBytes, offset);
         callsInBatch++;
-        const pass = commands.pass(1);
+        const pass = commands.pass(dispatch);
         pass.setPipeline(pipelines.get(dispatch));
         pass.setBindGroup(0, group, [offset]);
         pass.dispatchWorkgroups(...foldWorkgroups(dispatch.workgroups, workgroupLimit));
@@ -145,8 +177,13 @@ export async function openWebgpu({
       commands.flushIfFull();
     },
 
-    prepare: async (calls, _, onProgress) => prepareProgram(calls.map(dispatchesFor), backstage, onProgress),
+    prepare: async (calls, _, onProgress) => prepareProgram(calls.map(preparedDispatches), backstage, onProgress),
     prepareDispatches: (dispatches) => prepareProgram([dispatches], backstage),
+
+    profile(work) {
+      open.assertAlive();
+      return profiler.profile(work);
+    },
 
     async close() {
       commands.flush();

@@ -3,7 +3,14 @@ import type { Counts } from './counts';
 import { View, wholeOf } from './view';
 
 // The numbers of the WebGPU specification: the globals GPUBufferUsage and GPUMapMode exist in browsers only.
-export const BUFFER_USAGE = { mapRead: 0x1, copySource: 0x4, copyDestination: 0x8, uniform: 0x40, storage: 0x80 };
+export const BUFFER_USAGE = {
+  mapRead: 0x1,
+  copySource: 0x4,
+  copyDestination: 0x8,
+  uniform: 0x40,
+  storage: 0x80,
+  queryResolve: 0x200,
+};
 export const MAP_MODE_READ = 0x1;
 
 const STORAGE = BUFFER_USAGE.storage | BUFFER_USAGE.copySource | BUFFER_USAGE.copyDestination;

@@ -1,4 +1,5 @@
 import type { Counts } from './counts';
+import type { Dispatch } from './dispatch';
 
 /** Work is handed to the GPU in batches of about this many dispatches: often enough to keep it busy. */
 const DISPATCHES_A_BATCH = 64;
@@ -7,19 +8,25 @@ const DISPATCHES_A_BATCH = 64;
 export interface Commands {
   /** Whether something waits to be submitted. */
   readonly pending: boolean;
-  /** The pass to encode `dispatches` more dispatches into. */
-  pass(dispatches: number): GPUComputePassEncoder;
+  /** The pass to encode one more dispatch into. */
+  pass(dispatch: Dispatch): GPUComputePassEncoder;
+  /** From now on each dispatch gets a pass of its own, as the clock describes it; without one they share passes again. */
+  clocked(clock: Clock | undefined): void;
   copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void;
   /** Submits if the batch is full. */
   flushIfFull(): void;
   flush(): void;
 }
 
+/** Describes the pass of a dispatch that is to be timed: timestamps are taken where passes begin and end. */
+export type Clock = (dispatch: Dispatch) => GPUComputePassDescriptor;
+
 /** @param beforeSubmit is called before each submission, to write what the encoded work reads. */
 export function createCommands(device: GPUDevice, counts: Counts, beforeSubmit: () => void): Commands {
   let encoder: GPUCommandEncoder | undefined;
   let pass: GPUComputePassEncoder | undefined;
   let dispatches = 0;
+  let clock: Clock | undefined;
 
   const endPass = () => {
     pass?.end();
@@ -39,12 +46,17 @@ export function createCommands(device: GPUDevice, counts: Counts, beforeSubmit: 
     get pending() {
       return encoder !== undefined;
     },
-    pass(more) {
-      dispatches += more;
-      counts.dispatches += more;
+    pass(dispatch) {
+      dispatches++;
+      counts.dispatches++;
       encoder ??= device.createCommandEncoder();
-      pass ??= encoder.beginComputePass();
+      if (clock) endPass();
+      pass ??= encoder.beginComputePass(clock?.(dispatch));
       return pass;
+    },
+    clocked(wanted) {
+      endPass();
+      clock = wanted;
     },
     copy(from, fromOffset, to, toOffset, bytes) {
       endPass();

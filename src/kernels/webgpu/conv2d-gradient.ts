@@ -42,8 +42,11 @@ export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile
   };
 }
 
+/** Square ones: both operands are as long. */
+const FILTER_TILES = TILES.filter((tile) => tile.rows === tile.columns);
+
 /** Workgroups that the sum over all positions is cut into: several for each core of a large card. */
-const ENOUGH_WORKGROUPS = 512;
+const ENOUGH_WORKGROUPS = 1024;
 /** Positions that a part adds up at least, before another one is worth its second sum. */
 const LEAST_SHARE = 256;
 
@@ -51,7 +54,7 @@ export const conv2dFilterGradient: WebgpuKernel<'conv2dFilterGradient'> = (call)
   const { filterHeight, filterWidth, inChannels, outChannels } = call.attributes;
   const rows = filterHeight * filterWidth * inChannels;
   // Parts make up for a small number of tiles, so only the size of the product matters.
-  const tile = TILES.find((one) => one.rows <= rows && one.columns <= outChannels) ?? TILES[TILES.length - 1];
+  const tile = FILTER_TILES.find((one) => one.rows <= rows && one.columns <= outChannels) ?? TILES[TILES.length - 1];
   return tiledFilterGradient(call, tile, Math.ceil(ENOUGH_WORKGROUPS / workgroupsOf(tile, rows, outChannels)));
 };
 

@@ -1,7 +1,7 @@
 /**
  * What one workgroup computes of a product of matrices (gemm.wgsl): `rows` x `columns` numbers, taking `inner` terms of
- * the sum into workgroup memory at a time. A thread computes four, eight or sixteen rows of one or two vectors of four columns, in
- * registers; `slices` groups of threads share the terms.
+ * the sum into workgroup memory at a time. A thread computes four, eight or sixteen rows of one or two vectors of four
+ * columns, in registers; `slices` groups of threads share the terms.
  */
 export interface Tile {
   rows: number;
@@ -10,21 +10,23 @@ export interface Tile {
   rowsPerThread: 4 | 8 | 16;
   columnVectors: 1 | 2;
   slices: number;
+  /** Workgroups from which on it keeps a large card busy. With fewer, a smaller tile is the better choice. */
+  enough: number;
 }
 
-/** From large to small: a large tile reads less, a small one leaves enough workgroups to fill the card. */
+/**
+ * From large to small: a large tile reads less, a small one leaves enough workgroups to fill the card. Which, and from
+ * how many workgroups on, was measured on an H100 (`likeness bench --tune` measures it on any card).
+ */
 export const TILES: readonly Tile[] = [
-  { rows: 128, columns: 128, inner: 16, rowsPerThread: 16, columnVectors: 2, slices: 1 },
-  { rows: 64, columns: 128, inner: 16, rowsPerThread: 8, columnVectors: 2, slices: 1 },
-  { rows: 64, columns: 64, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1 },
-  { rows: 128, columns: 32, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1 },
-  { rows: 64, columns: 32, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1 },
-  { rows: 32, columns: 32, inner: 32, rowsPerThread: 4, columnVectors: 1, slices: 2 },
-  { rows: 16, columns: 16, inner: 128, rowsPerThread: 4, columnVectors: 1, slices: 8 },
+  { rows: 128, columns: 128, inner: 16, rowsPerThread: 16, columnVectors: 2, slices: 1, enough: 768 },
+  { rows: 64, columns: 128, inner: 16, rowsPerThread: 8, columnVectors: 2, slices: 1, enough: 256 },
+  { rows: 64, columns: 64, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1, enough: 256 },
+  { rows: 128, columns: 32, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1, enough: 1024 },
+  { rows: 64, columns: 32, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1, enough: 512 },
+  { rows: 32, columns: 32, inner: 32, rowsPerThread: 4, columnVectors: 1, slices: 2, enough: 128 },
+  { rows: 16, columns: 16, inner: 128, rowsPerThread: 4, columnVectors: 1, slices: 8, enough: 0 },
 ];
-
-/** Workgroups that keep a card busy; fewer, and a smaller tile is the better choice. */
-const ENOUGH_WORKGROUPS = 128;
 
 /** Tiles in a product of `rows` x `columns`. */
 export const workgroupsOf = (tile: Tile, rows: number, columns: number): number =>
@@ -32,7 +34,7 @@ export const workgroupsOf = (tile: Tile, rows: number, columns: number): number 
 
 /** The largest tile that is not wider than the product and leaves enough workgroups, else the smallest. */
 export const chooseTile = (rows: number, columns: number): Tile =>
-  TILES.find((tile) => tile.columns <= columns && workgroupsOf(tile, rows, columns) >= ENOUGH_WORKGROUPS) ??
+  TILES.find((tile) => tile.columns <= columns && workgroupsOf(tile, rows, columns) >= tile.enough) ??
   TILES[TILES.length - 1];
 
 /** Whether a shader's form for vectors will do: all its channels must be multiples of four. */

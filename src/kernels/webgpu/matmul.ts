@@ -6,7 +6,7 @@ import { conv2dFilterGradient, conv2dInputGradient } from './conv2d-gradient';
 import { type Dispatch, type WebgpuKernel, workgroupsFor } from './dispatch';
 
 /** A convolution of images of one pixel with a filter of one pixel. */
-const pointwise = (batch: number, inChannels: number, outChannels: number): Conv2dSizes => ({
+export const pointwise = (batch: number, inChannels: number, outChannels: number): Conv2dSizes => ({
   batch,
   inChannels,
   outChannels,

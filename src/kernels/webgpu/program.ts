@@ -21,6 +21,7 @@ interface Backstage {
 
 /** One dispatch with everything that WebGPU wants to be told, made once. */
 interface Step {
+  dispatch: Dispatch;
   pipeline: GPUComputePipeline;
   group: GPUBindGroup;
   offset: Uint32Array;
@@ -55,6 +56,7 @@ export async function prepareProgram(
     writeUniforms(dispatch, uniformBytes, UNIFORM_STRIDE * k);
     const [columns, rows] = foldWorkgroups(dispatch.workgroups, workgroupLimit);
     return {
+      dispatch,
       pipeline: pipelines.get(dispatch),
       group: pipelines.bind(dispatch, buffers, uniforms),
       offset: Uint32Array.of(UNIFORM_STRIDE * k),
@@ -99,8 +101,8 @@ export async function prepareProgram(
       // A slot freed meanwhile would hand its buffer, bound here, to somebody else.
       for (const slot of slots) buffers.at(slot);
       writeChanges();
-      const pass = commands.pass(steps.length);
-      for (const { pipeline, group, offset, columns, rows } of steps) {
+      for (const { dispatch, pipeline, group, offset, columns, rows } of steps) {
+        const pass = commands.pass(dispatch);
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, group, offset, 0, 1);
         pass.dispatchWorkgroups(columns, rows);

@@ -15,13 +15,15 @@ test('large outputs get large tiles, small ones keep the card busy', () => {
     const tile = chooseTile(rows, columns);
     return `${tile.rows}x${tile.columns}`;
   };
-  assert.is(tileFor(1, 1), '16x32');
-  assert.is(tileFor(1, 512), '16x32');
+  assert.is(tileFor(1, 1), '16x16');
+  assert.is(tileFor(1, 512), '16x16');
   assert.is(tileFor(5184, 32), '32x32');
-  assert.is(tileFor(32 * 72 * 72, 32), '128x32');
-  assert.is(tileFor(32 * 72 * 72, 64), '128x64');
+  assert.is(tileFor(32 * 56 * 56, 32), '64x32');
+  assert.is(tileFor(256 * 56 * 56, 32), '128x32');
+  assert.is(tileFor(32 * 72 * 72, 64), '64x64');
+  assert.is(tileFor(256 * 7 * 7, 256), '64x128');
   assert.is(tileFor(4096, 4096), '128x128');
-  assert.is(tileFor(1_000_000, 8), '16x32', 'no tile wider than the output');
+  assert.is(tileFor(1_000_000, 8), '16x16', 'no tile wider than the output');
 });
 
 /** Two images of 6x7 under a 3x3 filter: 84 positions, so that every tile has a last one that is not full. */

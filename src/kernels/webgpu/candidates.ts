@@ -1,0 +1,51 @@
+import type { KernelCall } from '../kernel';
+import { tiledConv2d } from './conv2d';
+import { tiledFilterGradient, tiledInputGradient } from './conv2d-gradient';
+import type { Dispatch } from './dispatch';
+import { TILES, type Tile, workgroupsOf } from './gemm';
+import { pointwise } from './matmul';
+
+/** One way to carry a call out. */
+export interface Candidate {
+  /** Its name, the same for whatever sizes. */
+  tile: string;
+  dispatches: Dispatch[];
+}
+
+/** How many workgroups the sum of a filter's gradient may be cut into. */
+const WORKGROUPS_OF_PARTS = [128, 512, 2048];
+
+const nameOf = ({ rows, columns, inner, rowsPerThread }: Tile) => `${rows}x${columns}x${inner}, ${rowsPerThread} rows`;
+
+/** All ways to carry out a call that has a choice of tiles; none for the others. All of them give what the call asks for. */
+export function candidates(call: KernelCall): Candidate[] {
+  switch (call.kernel) {
+    case 'conv2d':
+      return TILES.map((tile) => ({ tile: nameOf(tile), dispatches: [tiledConv2d(call, tile)] }));
+    case 'conv2dInputGradient':
+      return TILES.map((tile) => ({ tile: nameOf(tile), dispatches: [tiledInputGradient(call, tile)] }));
+    case 'conv2dFilterGradient': {
+      const { filterHeight, filterWidth, inChannels, outChannels } = call.attributes;
+      const rows = filterHeight * filterWidth * inChannels;
+      return TILES.flatMap((tile) =>
+        WORKGROUPS_OF_PARTS.map((workgroups) => ({
+          tile: `${nameOf(tile)}, ${workgroups} workgroups`,
+          dispatches: tiledFilterGradient(call, tile, Math.ceil(workgroups / workgroupsOf(tile, rows, outChannels))),
+        })),
+      );
+    }
+    case 'matmul': {
+      const { rows, inner, columns, transposeLeft, transposeRight, activation } = call.attributes;
+      if (transposeLeft || transposeRight) return [];
+      const { left, right, bias } = call.inputs;
+      return candidates({
+        kernel: 'conv2d',
+        inputs: { input: left, filter: right, bias },
+        outputs: call.outputs,
+        attributes: { ...pointwise(rows, inner, columns), activation },
+      });
+    }
+    default:
+      return [];
+  }
+}
