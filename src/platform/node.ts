@@ -44,7 +44,7 @@ const GPU_FLAGS =
   process.env.LIKENESS_GPU_CHECKS === '1'
     ? ['enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia']
     : [
-        'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,disable_robustness,skip_validation',
+        'enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia,disable_robustness,skip_validation,disable_polyfills_on_integer_div_and_mod',
         'disable-dawn-features=lazy_clear_resource_on_first_use,timestamp_quantization',
       ];
 

@@ -1,8 +1,8 @@
 import type { KernelCall } from '../kernel';
 import { tiledConv2d } from './conv2d';
-import { tiledFilterGradient, tiledInputGradient } from './conv2d-gradient';
+import { filterTilesFor, tiledFilterGradient, tiledInputGradient } from './conv2d-gradient';
 import type { Dispatch } from './dispatch';
-import { TILES, type Tile, workgroupsOf } from './gemm';
+import { type Tile, tilesFor, workgroupsOf } from './gemm';
 import { pointwise } from './matmul';
 
 /** One way to carry a call out. */
@@ -13,21 +13,31 @@ export interface Candidate {
 }
 
 /** How many workgroups the sum of a filter's gradient may be cut into. */
-const WORKGROUPS_OF_PARTS = [128, 512, 2048];
+const WORKGROUPS_OF_PARTS = [256, 512, 1024, 2048];
 
 const nameOf = ({ rows, columns, inner, rowsPerThread }: Tile) => `${rows}x${columns}x${inner}, ${rowsPerThread} rows`;
 
 /** All ways to carry out a call that has a choice of tiles; none for the others. All of them give what the call asks for. */
 export function candidates(call: KernelCall): Candidate[] {
   switch (call.kernel) {
-    case 'conv2d':
-      return TILES.map((tile) => ({ tile: nameOf(tile), dispatches: [tiledConv2d(call, tile)] }));
-    case 'conv2dInputGradient':
-      return TILES.map((tile) => ({ tile: nameOf(tile), dispatches: [tiledInputGradient(call, tile)] }));
+    case 'conv2d': {
+      const { inChannels, outChannels } = call.attributes;
+      return tilesFor(inChannels, outChannels).map((tile) => ({
+        tile: nameOf(tile),
+        dispatches: [tiledConv2d(call, tile)],
+      }));
+    }
+    case 'conv2dInputGradient': {
+      const { inChannels, outChannels } = call.attributes;
+      return tilesFor(inChannels, outChannels).map((tile) => ({
+        tile: nameOf(tile),
+        dispatches: [tiledInputGradient(call, tile)],
+      }));
+    }
     case 'conv2dFilterGradient': {
       const { filterHeight, filterWidth, inChannels, outChannels } = call.attributes;
       const rows = filterHeight * filterWidth * inChannels;
-      return TILES.flatMap((tile) =>
+      return filterTilesFor(inChannels, outChannels).flatMap((tile) =>
         WORKGROUPS_OF_PARTS.map((workgroups) => ({
           tile: `${nameOf(tile)}, ${workgroups} workgroups`,
           dispatches: tiledFilterGradient(call, tile, Math.ceil(workgroups / workgroupsOf(tile, rows, outChannels))),

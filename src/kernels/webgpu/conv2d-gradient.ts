@@ -1,11 +1,11 @@
 import type { KernelCall, Slot } from '../kernel';
 import type { Dispatch, WebgpuKernel } from './dispatch';
-import { areVectors, chooseTile, TILES, type Tile, tileConstants, workgroupsOf } from './gemm';
+import { areVectors, chooseTile, type Tile, tileConstants, tilesFor, workgroupsOf } from './gemm';
 import { sumParts } from './reduction';
 
 export const conv2dInputGradient: WebgpuKernel<'conv2dInputGradient'> = (call) => {
-  const { batch, height, width, inChannels } = call.attributes;
-  return [tiledInputGradient(call, chooseTile(batch * height * width, inChannels))];
+  const { batch, height, width, inChannels, outChannels } = call.attributes;
+  return [tiledInputGradient(call, chooseTile(tilesFor(inChannels, outChannels), batch * height * width, inChannels))];
 };
 
 /** The gradient of the input with a tile of one's choice. */
@@ -42,8 +42,9 @@ export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile
   };
 }
 
-/** Square ones: both operands are as long. */
-const FILTER_TILES = TILES.filter((tile) => tile.rows === tile.columns);
+/** Square ones: rows are as long as columns here. */
+export const filterTilesFor = (...channels: readonly number[]): Tile[] =>
+  tilesFor(...channels).filter((tile) => tile.rows === tile.columns);
 
 /** Workgroups that the sum over all positions is cut into: several for each core of a large card. */
 const ENOUGH_WORKGROUPS = 1024;
@@ -54,7 +55,8 @@ export const conv2dFilterGradient: WebgpuKernel<'conv2dFilterGradient'> = (call)
   const { filterHeight, filterWidth, inChannels, outChannels } = call.attributes;
   const rows = filterHeight * filterWidth * inChannels;
   // Parts make up for a small number of tiles, so only the size of the product matters.
-  const tile = FILTER_TILES.find((one) => one.rows <= rows && one.columns <= outChannels) ?? TILES[TILES.length - 1];
+  const tiles = filterTilesFor(inChannels, outChannels);
+  const tile = tiles.find((one) => one.rows <= rows && one.columns <= outChannels) ?? tiles[tiles.length - 1];
   return tiledFilterGradient(call, tile, Math.ceil(ENOUGH_WORKGROUPS / workgroupsOf(tile, rows, outChannels)));
 };
 

@@ -1,10 +1,11 @@
 import type { Conv2dSizes } from '../kernel';
 import { ceilingOf, type Dispatch, type WebgpuKernel } from './dispatch';
-import { areVectors, chooseTile, type Tile, tileConstants, workgroupsOf } from './gemm';
+import { areVectors, chooseTile, type Tile, tileConstants, tilesFor, workgroupsOf } from './gemm';
 
 export const conv2d: WebgpuKernel<'conv2d'> = (call) => {
-  const { batch, outHeight, outWidth, outChannels } = call.attributes;
-  return [tiledConv2d(call, chooseTile(batch * outHeight * outWidth, outChannels))];
+  const { batch, outHeight, outWidth, inChannels, outChannels } = call.attributes;
+  const tile = chooseTile(tilesFor(inChannels, outChannels), batch * outHeight * outWidth, outChannels);
+  return [tiledConv2d(call, tile)];
 };
 
 /** The convolution with a tile of one's choice. */

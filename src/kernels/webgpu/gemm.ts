@@ -20,10 +20,8 @@ export interface Tile {
  */
 export const TILES: readonly Tile[] = [
   { rows: 128, columns: 128, inner: 16, rowsPerThread: 16, columnVectors: 2, slices: 1, enough: 768 },
-  { rows: 64, columns: 128, inner: 16, rowsPerThread: 8, columnVectors: 2, slices: 1, enough: 256 },
   { rows: 64, columns: 64, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1, enough: 256 },
-  { rows: 128, columns: 32, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1, enough: 1024 },
-  { rows: 64, columns: 32, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1, enough: 512 },
+  { rows: 128, columns: 32, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1, enough: 512 },
   { rows: 32, columns: 32, inner: 32, rowsPerThread: 4, columnVectors: 1, slices: 2, enough: 128 },
   { rows: 16, columns: 16, inner: 128, rowsPerThread: 4, columnVectors: 1, slices: 8, enough: 0 },
 ];
@@ -32,13 +30,19 @@ export const TILES: readonly Tile[] = [
 export const workgroupsOf = (tile: Tile, rows: number, columns: number): number =>
   Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
 
-/** The largest tile that is not wider than the product and leaves enough workgroups, else the smallest. */
-export const chooseTile = (rows: number, columns: number): Tile =>
-  TILES.find((tile) => tile.columns <= columns && workgroupsOf(tile, rows, columns) >= tile.enough) ??
-  TILES[TILES.length - 1];
-
 /** Whether a shader's form for vectors will do: all its channels must be multiples of four. */
 export const areVectors = (...channels: readonly number[]): boolean => channels.every((count) => count % 4 === 0);
+
+/** Single numbers cannot be loaded fast enough for tiles that are larger than these. */
+const TILES_OF_NUMBERS = TILES.slice(2);
+
+export const tilesFor = (...channels: readonly number[]): readonly Tile[] =>
+  areVectors(...channels) ? TILES : TILES_OF_NUMBERS;
+
+/** The largest of the tiles that is not wider than the product and leaves enough workgroups, else the last. */
+export const chooseTile = (tiles: readonly Tile[], rows: number, columns: number): Tile =>
+  tiles.find((tile) => tile.columns <= columns && workgroupsOf(tile, rows, columns) >= tile.enough) ??
+  tiles[tiles.length - 1];
 
 /** The constants of gemm.wgsl. */
 export const tileConstants = ({ rows, columns, inner, rowsPerThread, columnVectors, slices }: Tile) => ({

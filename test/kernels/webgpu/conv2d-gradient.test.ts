@@ -5,10 +5,11 @@ import type { Conv2dSizes, KernelCall } from '../../../src/kernels/kernel';
 import { openReference } from '../../../src/kernels/reference/backend';
 import {
   conv2dFilterGradient,
+  filterTilesFor,
   tiledFilterGradient,
   tiledInputGradient,
 } from '../../../src/kernels/webgpu/conv2d-gradient';
-import { TILES } from '../../../src/kernels/webgpu/gemm';
+import { tilesFor } from '../../../src/kernels/webgpu/gemm';
 import { shareRows } from '../../../src/kernels/webgpu/reduction';
 import { random } from '../../../src/tensor/random';
 import { openTestGpu } from '../../helpers/gpu';
@@ -78,22 +79,34 @@ test('every tile computes the sums, in one part and in several', async () => {
   const backend = await openTestGpu();
   if (!backend) return;
   const reference = openReference();
-  const expectedInput = inputGradient(reference, SIZES);
-  const expectedFilter = filterGradient(reference, SIZES);
-  reference.run(expectedInput);
-  reference.run(expectedFilter);
-  for (const tile of TILES) {
-    const what = `${tile.rows}x${tile.columns}`;
-    const input = inputGradient(backend, SIZES);
-    const filter = filterGradient(backend, SIZES);
-    const dispatches = tiledFilterGradient(filter, tile, 2);
-    assert.is(dispatches.length, 2, 'the parts, and their sum');
-    const program = await backend.prepareDispatches([tiledInputGradient(input, tile), ...dispatches]);
-    program.run();
-    const [dx, dFilter] = [await backend.read(input.outputs.output), await backend.read(filter.outputs.output)];
-    assertClose(dx, await reference.read(expectedInput.outputs.output), `${what}, input`);
-    assertClose(dFilter, await reference.read(expectedFilter.outputs.output), `${what}, filter`);
-    program.free();
+  for (const sizes of [SIZES, { ...SIZES, inChannels: 5, outChannels: 67 }]) {
+    const expectedInput = inputGradient(reference, sizes);
+    const expectedFilter = filterGradient(reference, sizes);
+    reference.run(expectedInput);
+    reference.run(expectedFilter);
+    const [dxExpected, dFilterExpected] = [
+      await reference.read(expectedInput.outputs.output),
+      await reference.read(expectedFilter.outputs.output),
+    ];
+    const { inChannels, outChannels } = sizes;
+    for (const tile of tilesFor(inChannels, outChannels)) {
+      const call = inputGradient(backend, sizes);
+      const program = await backend.prepareDispatches([tiledInputGradient(call, tile)]);
+      program.run();
+      const dx = await backend.read(call.outputs.output);
+      assertClose(dx, dxExpected, `${tile.rows}x${tile.columns}, ${inChannels} channels, input`);
+      program.free();
+    }
+    for (const tile of filterTilesFor(inChannels, outChannels)) {
+      const call = filterGradient(backend, sizes);
+      const dispatches = tiledFilterGradient(call, tile, 2);
+      assert.is(dispatches.length, 2, 'the parts, and their sum');
+      const program = await backend.prepareDispatches(dispatches);
+      program.run();
+      const dFilter = await backend.read(call.outputs.output);
+      assertClose(dFilter, dFilterExpected, `${tile.rows}x${tile.columns}, ${inChannels} channels, filter`);
+      program.free();
+    }
   }
   await backend.close();
 });
