@@ -34,6 +34,7 @@ export * from './face/metrics';
 export type { ModelSource } from './face/model';
 export * from './face/pipeline';
 export type { PixelShape } from './face/pixels';
+export type { FaceQuality } from './face/quality';
 export { type Person, syntheticPerson, syntheticPhoto } from './face/synthetic';
 export { TrainingImages } from './face/training-images';
 export { type Calibration, cosineSimilarity, euclideanDistance, type OperatingPoint } from './face/verify';

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CONDITIONS } from '../face/conditions';
+import type { LandmarkName } from '../face/landmarks';
 import { type EmbedOptions, modelOption, noFlipOption, number, photoOptions, thresholdOption } from './options';
 
 /** What every evaluation is given. */
@@ -126,9 +127,12 @@ export function addEvaluateCommands(program: Command, signal: AbortSignal): void
     },
   );
 
-  add('landmarks <folder>', 'errors of the landmarks: images/, points.csv', evaluateOptions()).action(
-    async (folder: string, options: EvaluateOptions) => {
-      await (await import('./evaluate-photos')).evaluatePoints(folder, options, signal);
-    },
-  );
+  add('landmarks <folder>', 'errors of the landmarks: images/, points.csv', [
+    ...evaluateOptions(),
+    new Option('--landmarks <name>', 'five: our own network; full, tiny: five of the 68 landmarks')
+      .choices(['five', 'full', 'tiny'])
+      .default('five'),
+  ]).action(async (folder: string, options: EvaluateOptions & { landmarks: LandmarkName }) => {
+    await (await import('./evaluate-photos')).evaluatePoints(folder, options, signal);
+  });
 }

@@ -1,6 +1,6 @@
-import { Detector } from '../face/detect';
+import { openDetector } from '../face/detect';
 import { evaluateDetector, evaluateLandmarks } from '../face/evaluate-photos';
-import { LandmarkFinder } from '../face/landmarks';
+import { LandmarkFinder, type LandmarkName } from '../face/landmarks';
 import { readBoxes, readPoints, spread } from '../face/protocols';
 import { type OpenedDevice, openDevice } from '../tensor/device';
 import { share } from './evaluate';
@@ -11,7 +11,7 @@ import { printDevice, printJson, printLine, printTable, startProgress } from './
 export async function evaluateDetection(folder: string, options: EvaluateOptions, signal: AbortSignal): Promise<void> {
   const truth = limited(await readBoxes(folder), options.limit);
   const { figures, device } = await onDevice(options, truth.size, async ({ backend }, onProgress) => {
-    const detector = await Detector.open(backend, options.detector);
+    const detector = await openDetector(backend, options.detector, options);
     const { smallFaces } = options;
     return evaluateDetector(detector, truth, { smallFaces, signal, onProgress }).finally(() => detector.dispose());
   });
@@ -26,18 +26,22 @@ export async function evaluateDetection(folder: string, options: EvaluateOptions
 }
 
 /** `likeness evaluate landmarks`: errors against five labelled points. */
-export async function evaluatePoints(folder: string, options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+export async function evaluatePoints(
+  folder: string,
+  options: EvaluateOptions & { landmarks: LandmarkName },
+  signal: AbortSignal,
+): Promise<void> {
   const truth = limited(await readPoints(folder), options.limit);
   const { figures, device } = await onDevice(options, truth.size, async ({ backend }, onProgress) => {
-    const detector = await Detector.open(backend, options.detector);
-    const finder = await LandmarkFinder.open(backend, 'full');
+    const detector = await openDetector(backend, options.detector, options);
+    const finder = await LandmarkFinder.open(backend, options.landmarks);
     return evaluateLandmarks(detector, finder, truth, { signal, onProgress }).finally(async () => {
       await detector.dispose();
       await finder.dispose();
     });
   });
-  if (options.json) return printJson({ ...figures, device });
-  const { meanError, medianError, failures, missed, photos, curve } = figures;
+  if (options.json) return printJson({ ...figures, landmarks: options.landmarks, device });
+  const { meanError, medianError, failures, missed, photos, curve, millisecondsEach } = figures;
   printTable(
     ['', ''],
     [
@@ -45,6 +49,7 @@ export async function evaluatePoints(folder: string, options: EvaluateOptions, s
       ['Median error', medianError.toFixed(4)],
       ['Faces with an error over 0.1', share(failures)],
       ['Photos without a face', `${missed} of ${photos}`],
+      ['Milliseconds a face', millisecondsEach.toFixed(2)],
     ],
   );
   printLine('Errors are means of five points, as a share of the distance between the eyes.');

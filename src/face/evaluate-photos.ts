@@ -1,6 +1,6 @@
 import { ARCFACE_TEMPLATE, centroid, type Point } from './align';
 import { type Box, intersectionOverUnion, mostProminent, type ScoredBox } from './boxes';
-import type { DetectOptions, Detector } from './detect';
+import type { DetectOptions, FaceDetector } from './detect';
 import { readImage } from './image';
 import type { LandmarkFinder } from './landmarks';
 import { averagePrecision, cumulative, mean, quantile } from './metrics';
@@ -29,7 +29,7 @@ export interface DetectionFigures {
 
 /** @param truth the labelled boxes by file */
 export async function evaluateDetector(
-  detector: Detector,
+  detector: FaceDetector,
   truth: ReadonlyMap<string, readonly LabelledBox[]>,
   options: EvaluateOptions & Pick<DetectOptions, 'smallFaces'>,
 ): Promise<DetectionFigures> {
@@ -99,7 +99,7 @@ const LIMITS = Array.from({ length: 31 }, (_, k) => k / 100);
 
 /** @param truth five points by file: image-left eye, image-right eye, tip of the nose, corners of the mouth */
 export async function evaluateLandmarks(
-  detector: Detector,
+  detector: FaceDetector,
   finder: LandmarkFinder,
   truth: ReadonlyMap<string, readonly Point[]>,
   { signal, onProgress }: EvaluateOptions,
@@ -114,9 +114,9 @@ export async function evaluateLandmarks(
     if (!face) missed++;
     const box: Box = face?.box ?? [0, 0, photo.width, photo.height];
     const started = performance.now();
-    const [landmarks] = await finder.find(photo, [box]);
+    const [found] = await finder.find(photo, [box]);
     milliseconds += performance.now() - started;
-    errors.push(landmarkError(fivePoints(landmarks), points));
+    errors.push(landmarkError(found.length === points.length ? found : fivePoints(found), points));
     onProgress?.();
   }
   return {

@@ -1,11 +1,18 @@
+import { platform } from '#platform';
 import type { Backend } from '../kernels/backend';
+import { scale } from '../tensor/ops/arithmetic';
+import { readSafetensors } from '../tensor/safetensors';
 import { type Affine, apply, mirrored, type Point } from './align';
 import type { Box } from './boxes';
+import { readSource } from './file-source';
 import type { RawImage } from './image';
+import { FIVE_MIRRORED, LANDMARK_SIDE, landmarkNetworkFrom } from './landmark-network';
+import { landmarkCrop, toPixel } from './landmark-samples';
 import { Network } from './network';
+import { PlannedNetwork } from './planned-network';
 import { warpPhoto } from './warp';
 
-export type LandmarkName = 'full' | 'tiny';
+export type LandmarkName = 'five' | 'full' | 'tiny';
 
 const SIDE = 112;
 
@@ -18,43 +25,79 @@ export const MIRROR_TWIN = [
   ...[54, 53, 52, 51, 50, 49, 48, 59, 58, 57, 56, 55, 64, 63, 62, 61, 60, 67, 66, 65],
 ];
 
-/** Finds iBUG's 68 points of a face: jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67. */
+/** What sets the networks apart: where they look, and what their numbers mean. */
+interface Architecture {
+  /** Of the square input, in pixels. */
+  side: number;
+  /** From a pixel of the input to the photo. */
+  crop(box: Box): Affine;
+  /** From a number that the network gives to a pixel of the input. */
+  toPixel(place: number): number;
+  /** The mirror twin of each point. */
+  twins: readonly number[];
+}
+
+const SIXTY_EIGHT: Architecture = {
+  side: SIDE,
+  crop: squareAround,
+  toPixel: (place) => place * SIDE - 0.5,
+  twins: MIRROR_TWIN,
+};
+
+const FIVE_POINTS: Architecture = {
+  side: LANDMARK_SIDE,
+  crop: landmarkCrop,
+  toPixel,
+  twins: FIVE_MIRRORED,
+};
+
+/** Runs a network on crops. */
+type Runner = Pick<Network, 'run' | 'prepare' | 'dispose'>;
+
+/**
+ * Finds the points of faces: 'five' by this project's own network (image-left eye, image-right eye, tip of the nose,
+ * corners of the mouth), 'full' and 'tiny' iBUG's 68 points (jaw 0-16, brows 17-26, nose 27-35, eyes 36-47, mouth 48-67).
+ */
 export class LandmarkFinder {
   readonly #backend: Backend;
-  readonly #network: Network;
+  readonly #network: Runner;
+  readonly #architecture: Architecture;
 
-  private constructor(backend: Backend, network: Network) {
+  private constructor(backend: Backend, network: Runner, architecture: Architecture) {
     this.#backend = backend;
     this.#network = network;
+    this.#architecture = architecture;
   }
 
   static async open(backend: Backend, name: LandmarkName, weights?: URL): Promise<LandmarkFinder> {
-    return new LandmarkFinder(
+    if (name === 'five') return new LandmarkFinder(backend, await openFive(backend, weights), FIVE_POINTS);
+    const network = await Network.open(
       backend,
-      await Network.open(backend, name === 'full' ? 'face_landmark_68' : 'face_landmark_68_tiny', weights),
+      name === 'full' ? 'face_landmark_68' : 'face_landmark_68_tiny',
+      weights,
     );
+    return new LandmarkFinder(backend, network, SIXTY_EIGHT);
   }
 
-  prepare = (): Promise<void> => this.#network.prepare(SIDE);
+  prepare = (): Promise<void> => this.#network.prepare(this.#architecture.side);
 
   /**
    * Each face is looked at as it is and in the mirror, and each point is the mean of the two: on labelled faces that
-   * takes a fifth off the median error. More looks, shifted, larger or turned, took off nothing further.
+   * takes a fifth off the median error of the 68 points. More looks, shifted, larger or turned, took off nothing further.
    *
    * @param boxes of faces from forehead to chin and ear to ear, in pixels of the photo
-   * @returns for each box 68 points in pixels of the photo
+   * @returns for each box 5 or 68 points in pixels of the photo
    */
   async find(photo: RawImage, boxes: readonly Box[], signal?: AbortSignal): Promise<Point[][]> {
-    const crops = boxes.map(squareAround).flatMap((crop) => [crop, mirrored(crop, SIDE)]);
-    const warp = (k: number) => warpPhoto(this.#backend, photo, crops[k], SIDE);
-    const outputs = await this.#network.run(crops.length, SIDE, warp, signal);
+    const { side, crop, toPixel, twins } = this.#architecture;
+    const crops = boxes.map(crop).flatMap((one) => [one, mirrored(one, side)]);
+    const warp = (k: number) => warpPhoto(this.#backend, photo, crops[k], side);
+    const outputs = await this.#network.run(crops.length, side, warp, signal);
     const seen = outputs.map(([numbers], k) =>
-      MIRROR_TWIN.map((_, point) =>
-        apply(crops[k], [numbers[2 * point] * SIDE - 0.5, numbers[2 * point + 1] * SIDE - 0.5]),
-      ),
+      twins.map((_, point) => apply(crops[k], [toPixel(numbers[2 * point]), toPixel(numbers[2 * point + 1])])),
     );
     return boxes.map((_, face) =>
-      MIRROR_TWIN.map((twin, point): Point => {
+      twins.map((twin, point): Point => {
         const [x, y] = seen[2 * face][point];
         const [mirrorX, mirrorY] = seen[2 * face + 1][twin];
         return [(x + mirrorX) / 2, (y + mirrorY) / 2];
@@ -63,6 +106,22 @@ export class LandmarkFinder {
   }
 
   dispose = (): Promise<void> => this.#network.dispose();
+}
+
+/** @param directory where landmarks.safetensors lies; by default models/ of this package, in a browser ./models/ */
+async function openFive(backend: Backend, directory = platform.modelsDirectory()): Promise<Runner> {
+  const file = new URL('landmarks.safetensors', directory);
+  const { bytes, name } = await readSource(file, 'the landmark network');
+  const network = landmarkNetworkFrom(backend, readSafetensors(bytes, name), name);
+  const planned = new PlannedNetwork(backend, (images) => [network.forward(scale(images, 1 / 255))]);
+  return {
+    run: (count, side, image, signal) => planned.run(count, [side, side, 3], image, signal),
+    prepare: (side) => planned.prepare([side, side, 3]),
+    dispose: async () => {
+      await planned.dispose();
+      network.dispose();
+    },
+  };
 }
 
 /**
