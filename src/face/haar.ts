@@ -1,4 +1,4 @@
-import type { Box, ScoredBox } from './boxes';
+import { type Box, mergeBoxes, type ScoredBox } from './boxes';
 import type { DetectOptions, FaceDetector } from './detect';
 import type { HaarCascade } from './haar-cascade';
 import type { RawImage } from './image';
@@ -21,9 +21,11 @@ const NEIGHBOURS = 3;
  */
 export class HaarDetector implements FaceDetector {
   readonly #cascade: HaarCascade;
+  readonly #flat: FlatCascade;
 
   constructor(cascade: HaarCascade) {
     this.#cascade = cascade;
+    this.#flat = flatten(cascade);
   }
 
   async prepare(): Promise<void> {}
@@ -40,16 +42,16 @@ export class HaarDetector implements FaceDetector {
       signal?.throwIfAborted();
       windows.push(...this.#look(integral, scale));
     }
-    return groupWindows(windows)
+    const groups = groupWindows(windows)
       .map(({ box, count }) => ({ box: tighten(box), score: count / (count + NEIGHBOURS) }))
-      .filter(({ score }) => score >= minimumScore)
-      .sort((a, b) => b.score - a.score);
+      .filter(({ score }) => score >= minimumScore);
+    return mergeBoxes(groups, false); // a small group within a large one
   }
 
   /** All windows of one size that pass every stage. */
   #look(integral: IntegralImages, scale: number): Box[] {
     const [width, height] = [Math.round(scale * this.#cascade.width), Math.round(scale * this.#cascade.height)];
-    const scaled = scaledCascade(this.#cascade, scale, integral.stride);
+    const scaled = scaledCascade(this.#cascade, this.#flat, scale, integral.stride);
     const step = Math.max(2, scale); // windows next to each other see nearly the same
     const found: Box[] = [];
     for (let y = 0; y + height < integral.height; y += step)
@@ -106,9 +108,51 @@ interface Corners {
   bottomRight: number;
 }
 
-/** A cascade for windows of one size in one photo, flat: the inner loop reads typed arrays alone. */
+/** A cascade's trees as typed arrays, for the inner loop: millions of windows go through it. */
+interface FlatCascade {
+  stages: readonly { first: number; end: number; threshold: number }[];
+  /** Of each tree, its first node and its first leaf. */
+  roots: Int32Array;
+  leaves: Int32Array;
+  /** Of each node; `below` and `above` as HaarNode has them. */
+  features: Int32Array;
+  thresholds: Float64Array;
+  below: Int32Array;
+  above: Int32Array;
+  /** Of each leaf. */
+  values: Float64Array;
+}
+
+function flatten({ stages }: HaarCascade): FlatCascade {
+  const trees = stages.flatMap((stage) => stage.trees);
+  const nodes = trees.flatMap((tree) => tree.nodes);
+  const starts = (lengths: readonly number[]) => {
+    let sum = 0;
+    return lengths.map((length) => {
+      sum += length;
+      return sum - length;
+    });
+  };
+  const firsts = starts(stages.map((stage) => stage.trees.length));
+  return {
+    stages: stages.map((stage, k) => ({
+      first: firsts[k],
+      end: firsts[k] + stage.trees.length,
+      threshold: stage.threshold,
+    })),
+    roots: Int32Array.from(starts(trees.map((tree) => tree.nodes.length))),
+    leaves: Int32Array.from(starts(trees.map((tree) => tree.leaves.length))),
+    features: Int32Array.from(nodes, ({ feature }) => feature),
+    thresholds: Float64Array.from(nodes, ({ threshold }) => threshold),
+    below: Int32Array.from(nodes, ({ below }) => below),
+    above: Int32Array.from(nodes, ({ above }) => above),
+    values: Float64Array.from(trees.flatMap((tree) => tree.leaves)),
+  };
+}
+
+/** A cascade for windows of one size in one photo. */
 interface ScaledCascade {
-  cascade: HaarCascade;
+  cascade: FlatCascade;
   /** For each feature three rectangles of four corners; those it lacks have the weight 0. */
   corners: Int32Array;
   weights: Float64Array;
@@ -119,7 +163,7 @@ interface ScaledCascade {
 
 const RECTANGLES = 3;
 
-function scaledCascade(cascade: HaarCascade, scale: number, stride: number): ScaledCascade {
+function scaledCascade(cascade: HaarCascade, flat: FlatCascade, scale: number, stride: number): ScaledCascade {
   const corners = new Int32Array(4 * RECTANGLES * cascade.features.length);
   const weights = new Float64Array(RECTANGLES * cascade.features.length);
   const cornersOf = (x: number, y: number, width: number, height: number): Corners => {
@@ -146,7 +190,7 @@ function scaledCascade(cascade: HaarCascade, scale: number, stride: number): Sca
     // Rounding changed the areas: the first rectangle's weight is what makes the feature of an even surface zero.
     weights[RECTANGLES * index] = -others / areaOf(feature[0].width, feature[0].height) / innerArea;
   }
-  return { cascade, corners, weights, inner, innerArea };
+  return { cascade: flat, corners, weights, inner, innerArea };
 }
 
 function passes(scaled: ScaledCascade, { sums, squares }: IntegralImages, origin: number): boolean {
@@ -160,14 +204,16 @@ function passes(scaled: ScaledCascade, { sums, squares }: IntegralImages, origin
   const variance = over(squares) / innerArea - mean * mean;
   const deviation = variance > 0 ? Math.sqrt(variance) : 1;
 
-  for (const { trees, threshold } of cascade.stages) {
+  const { stages, roots, leaves, features, thresholds, below, above, values } = cascade;
+  for (const { first, end, threshold } of stages) {
     let sum = 0;
-    for (const { nodes, leaves } of trees) {
+    for (let tree = first; tree < end; tree++) {
       let next = 0;
       do {
-        const node = nodes[next];
+        const node = roots[tree] + next;
+        const feature = features[node];
         let value = 0;
-        for (let k = RECTANGLES * node.feature; k < RECTANGLES * (node.feature + 1); k++) {
+        for (let k = RECTANGLES * feature; k < RECTANGLES * (feature + 1); k++) {
           if (weights[k] === 0) break;
           const at = 4 * k;
           const rectangle =
@@ -177,9 +223,9 @@ function passes(scaled: ScaledCascade, { sums, squares }: IntegralImages, origin
             sums[origin + corners[at + 3]];
           value += weights[k] * (rectangle | 0);
         }
-        next = value < node.threshold * deviation ? node.below : node.above;
+        next = value < thresholds[node] * deviation ? below[node] : above[node];
       } while (next > 0);
-      sum += leaves[-next];
+      sum += values[leaves[tree] - next];
     }
     if (sum < threshold) return false;
   }
