@@ -9,6 +9,7 @@ import {
   groupFigures,
   identificationFigures,
   pairFigures,
+  rejectionCurve,
   scorePairs,
   worstMistakes,
 } from '../../src/face/evaluate';
@@ -68,6 +69,31 @@ test('pairs by hand: thresholds of the other fold, photos without a face are err
     [undefined, undefined],
   );
   assert.equal(distancesOf(scored).same.length, 2);
+});
+
+test('errors against quality by hand: the worse face of a pair counts, and without a face none', () => {
+  const scored = scorePairs(pairs, embeddings);
+  const decisions = chooseThresholds(scored, { threshold: chord(20) });
+  // Right are the first three; wrong the fourth (9 degrees apart, two people) and the two without a face.
+  const quality = new Map([
+    ['a1', { quality: 0.9 }],
+    ['a2', { quality: 0.8 }],
+    ['a3', { quality: 0.1 }],
+    ['b1', { quality: 0.7 }],
+    ['b2', { quality: 0.6 }],
+  ]);
+  const curve = rejectionCurve(scored, decisions, quality);
+  assert.equal(curve[0], { rejected: 0, error: 3 / 6 });
+  assert.equal(
+    curve.filter(({ rejected }) => [0.2, 0.3, 0.5].includes(rejected)),
+    [
+      { rejected: 0.2, error: 2 / 5 },
+      { rejected: 0.3, error: 1 / 4 },
+      { rejected: 0.5, error: 0 },
+    ],
+  );
+  const useless = new Map([...embeddings.keys()].map((file) => [file, { quality: file === 'a3' ? 1 : 0.5 }]));
+  assert.is(rejectionCurve(scored, decisions, useless).find(({ rejected }) => rejected === 0.5)?.error, 1 / 3);
 });
 
 test('a threshold of the first fold is judged on the others, one that is given on all', () => {
