@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { platform } from '#platform';
 import { calibrate } from '../face/calibrate';
 import { CONDITIONS } from '../face/conditions';
 import { type ConditionAt, type EmbedFilesOptions, embedFiles, type KnownFace } from '../face/embedding-cache';
@@ -190,7 +192,7 @@ export async function embedder(pipeline: FacePipeline, total: number, options: E
   const progress = await startProgress(total, options.progress);
   let done = 0;
   const shared: EmbedFilesOptions = {
-    settings: JSON.stringify({ detector, cascade, aligner, flip }),
+    settings: JSON.stringify({ detector, cascade, aligner, flip, points: await landmarkNetworkHash() }),
     aligned,
     minimumScore,
     smallFaces,
@@ -213,6 +215,12 @@ export async function embedder(pipeline: FacePipeline, total: number, options: E
     },
     stop: () => progress.stop(),
   };
+}
+
+/** Faces are aligned and judged by the points of our own network: another one gives other embeddings. */
+async function landmarkNetworkHash(): Promise<string> {
+  const bytes = await platform.readBytes(new URL('landmarks.safetensors', platform.modelsDirectory()));
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 async function storeCalibration({ protocol, scored }: PairRun, { model, flip }: PairOptions): Promise<Calibration> {
