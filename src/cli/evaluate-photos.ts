@@ -41,18 +41,21 @@ export async function evaluatePoints(
     });
   });
   if (options.json) return printJson({ ...figures, landmarks: options.landmarks, device });
-  const { meanError, medianError, failures, missed, photos, curve, millisecondsEach } = figures;
+  const { meanError, medianError, failures, missed, photos, curve, millisecondsEach, withoutOffset } = figures;
   printTable(
-    ['', ''],
+    ['', 'As labelled', 'Without the offset'],
     [
-      ['Mean error', meanError.toFixed(4)],
-      ['Median error', medianError.toFixed(4)],
-      ['Faces with an error over 0.1', share(failures)],
-      ['Photos without a face', `${missed} of ${photos}`],
-      ['Milliseconds a face', millisecondsEach.toFixed(2)],
+      ['Mean error', meanError.toFixed(4), withoutOffset.meanError.toFixed(4)],
+      ['Median error', medianError.toFixed(4), withoutOffset.medianError.toFixed(4)],
+      ['Faces with an error over 0.1', share(failures), share(withoutOffset.failures)],
+      ['Photos without a face', `${missed} of ${photos}`, ''],
+      ['Milliseconds a face', millisecondsEach.toFixed(2), ''],
     ],
   );
-  printLine('Errors are means of five points, as a share of the distance between the eyes.');
+  const [x, y] = withoutOffset.offset.map((value) => value.toFixed(3));
+  printLine(
+    `Errors are means of five points, as a share of the distance between the eyes; the offset that all have in common is ${x}, ${y}.`,
+  );
   printTable(
     ['Error up to', ...curve.filter((_, k) => k % 5 === 0).map(({ limit }) => limit.toFixed(2))],
     [['Faces', ...curve.filter((_, k) => k % 5 === 0).map((point) => share(point.share, 1))]],

@@ -29,6 +29,15 @@ export const LANDMARK_AUGMENTATION: LandmarkAugmentation = { rotation: 40, shift
 /** Side of the crop, in heights (or widths, if larger) of the detector's box: forehead to chin. */
 const CROP = 1.15;
 
+/** Where the points are in a crop, in pixels of it: the means of the training faces, made symmetric. */
+export const USUAL_POINTS: readonly Point[] = [
+  [19.26, 18.79],
+  [35.74, 18.79],
+  [27.5, 29.11],
+  [20.35, 36.68],
+  [34.65, 36.68],
+];
+
 /** From a pixel of the network's input to the photo, for a box from forehead to chin. */
 export function landmarkCrop([x, y, width, height]: Box): Affine {
   const step = (CROP * Math.max(width, height)) / LANDMARK_SIDE;

@@ -117,7 +117,9 @@ test('five: the mirror image has the mirrored points; several at once are the sa
     const [mirrored] = await finder.find(mirrorImage(photo), [[photo.width - x - width, y, width, height]]);
     for (const [k, [px, py]] of points.entries()) {
       const [mx, my] = mirrored[FIVE_MIRRORED[k]];
-      assert.ok(Math.hypot(photo.width - 1 - mx - px, my - py) < 0.5, `point ${k}`);
+      // Its first look goes one way only.
+      const away = Math.hypot(photo.width - 1 - mx - px, my - py);
+      assert.ok(away < 0.02 * width, `point ${k}: ${away} pixels`);
     }
     const boxes: Box[] = [...SAMPLE_FACES['sample6.jpg'], [-900, -900, 100, 100], [-50, -50, 200, 300]];
     const together = await finder.find(photo, boxes);
