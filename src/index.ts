@@ -1,5 +1,6 @@
 export {
   type Affine,
+  type Aligner,
   ARCFACE_TEMPLATE,
   chipTransform,
   DLIB_TEMPLATE,
@@ -30,6 +31,8 @@ export {
   scorePairs,
 } from './face/evaluate';
 export { encodePng, ImageError, type ImageSource, type RawImage, readImage } from './face/image';
+export type { LabelledFace } from './face/landmark-samples';
+export { type LandmarkEpoch, type LandmarkSettings, LandmarkTrainer } from './face/landmark-training';
 export * from './face/metrics';
 export type { ModelSource } from './face/model';
 export * from './face/pipeline';

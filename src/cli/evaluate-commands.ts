@@ -35,7 +35,8 @@ Examples:
   likeness evaluate pairs mine.csv --own-threshold        path1,path2,same
   likeness evaluate identify people --model model.safetensors
   likeness evaluate detect ../wider --detector ssd
-  likeness evaluate landmarks ../points5/test
+  likeness evaluate detect ../wider --detector haar --cascade haarcascade_frontalface_alt2.xml
+  likeness evaluate landmarks ../points5/test             five points by our own network; --landmarks full: of the 68
 
 A photo without a face counts as an error. Embeddings are kept in the cache folder, by the content of each photo and all
 that they depend on: a second run is quick, and one that was stopped by Ctrl-C goes on where it was.`;
