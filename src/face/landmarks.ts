@@ -88,8 +88,9 @@ export class LandmarkFinder {
    * The 68 points are each the mean of what the network says of the face and of its mirror image: on labelled faces that
    * takes a fifth off the median error. More looks, shifted, larger or turned, took off nothing further.
    *
-   * The five points are looked for a second time, where the first look says that the face is and upright, in both ways;
-   * the mean of the first look and those two is better by a tenth than the first look, and than the mean of any two.
+   * The five points are looked for a second time, where the first look says that the face is and upright, as it is and
+   * in the mirror. On the faces held out from its training the mean of the three is wrong by 0.067 of the distance between
+   * the eyes; the first look alone by 0.073, and the mean of the face and its mirror image by 0.068.
    *
    * @param boxes of faces from forehead to chin and ear to ear, in pixels of the photo
    * @returns for each box 5 or 68 points in pixels of the photo
