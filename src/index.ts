@@ -1,5 +1,6 @@
 export {
   type Affine,
+  type Aligner,
   ARCFACE_TEMPLATE,
   chipTransform,
   DLIB_TEMPLATE,
@@ -30,10 +31,13 @@ export {
   scorePairs,
 } from './face/evaluate';
 export { encodePng, ImageError, type ImageSource, type RawImage, readImage } from './face/image';
+export type { LabelledFace } from './face/landmark-samples';
+export { type LandmarkEpoch, type LandmarkSettings, LandmarkTrainer } from './face/landmark-training';
 export * from './face/metrics';
 export type { ModelSource } from './face/model';
 export * from './face/pipeline';
 export type { PixelShape } from './face/pixels';
+export type { FaceQuality } from './face/quality';
 export { type Person, syntheticPerson, syntheticPhoto } from './face/synthetic';
 export { TrainingImages } from './face/training-images';
 export { type Calibration, cosineSimilarity, euclideanDistance, type OperatingPoint } from './face/verify';

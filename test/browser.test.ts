@@ -19,7 +19,11 @@ test('a convolution on WebGPU equals the reference', async () => {
 test('a photo is embedded through navigator.gpu as it is in Node', async () => {
   const samples = new URL('../demo/', platform.weightsDirectory());
   const result = await runInBrowser<typeof import('./pages/pipeline')>('test/pages/pipeline.ts', {
-    folders: { '/weights/': platform.weightsDirectory().pathname, '/samples/': samples.pathname },
+    folders: {
+      '/weights/': platform.weightsDirectory().pathname,
+      '/models/': platform.modelsDirectory().pathname,
+      '/samples/': samples.pathname,
+    },
     argument: { device: 'webgpu', photo: '/samples/sample2.jpg' },
   });
   if (!result) return;

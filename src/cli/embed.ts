@@ -8,17 +8,25 @@ const jsonHint = ({ dimension }: { dimension: number }) =>
   `The embeddings themselves, ${dimension} numbers each, are printed with --json.`;
 
 /** `likeness embed`: an embedding for each face of each photo. */
-export async function embed(files: string[], options: EmbedOptions, signal: AbortSignal): Promise<void> {
+export async function embed(
+  files: string[],
+  options: EmbedOptions & { minimumQuality: number },
+  signal: AbortSignal,
+): Promise<void> {
   const annotated = await AnnotatedPhotos.openIf(options.out, files);
   const { results, device, model } = await forEachPhoto(files, options, signal, async (pipeline, photo, file) => {
-    const embedded = await pipeline.embed(photo, detectOptions(options, signal));
+    const { minimumQuality } = options;
+    const embedded = await pipeline.embed(photo, { ...detectOptions(options, signal), minimumQuality });
     if (embedded.length === 0) tellNoFace(file);
     await annotated?.write(photo, file, embedded);
     const faces = embedded.map(({ chip: _, ...face }) => face);
     return { file, width: photo.width, height: photo.height, faces };
   });
   if (options.json) return printJson(results);
-  printFaces(results, { headings: ['Norm'], cells: ({ norm }) => [norm.toFixed(3)] });
+  printFaces(results, {
+    headings: ['Norm', 'Quality'],
+    cells: ({ norm, quality }) => [norm.toFixed(3), quality.score.toFixed(2)],
+  });
   printWritten(annotated?.written);
   printLine(jsonHint(model));
   printDevice(device);

@@ -1,4 +1,5 @@
 import * as Plot from '@observablehq/plot';
+import type { RejectionPoint } from '../face/evaluate';
 import { auc, type RocPoint } from '../face/metrics';
 import type { ConditionFigures } from './evaluate';
 
@@ -59,6 +60,26 @@ export function drawHistogram(
       Plot.ruleX([threshold], { stroke: 'currentColor', strokeDasharray: '4 3' }),
       Plot.ruleY([0]),
       heading('Pairs; blue: of one person, orange: of two'),
+    ],
+  });
+}
+
+/** The error of what is left when the pairs of the least quality are rejected. */
+export function drawRejection(document: Document, curve: readonly RejectionPoint[]): Element {
+  return Plot.plot({
+    document,
+    ...SIZE,
+    x: { label: 'Rejected, in %', labelAnchor: 'center', labelOffset: 36 },
+    y: { label: null, grid: true, zero: true },
+    marks: [
+      Plot.lineY(curve, {
+        x: ({ rejected }: RejectionPoint) => 100 * rejected,
+        y: ({ error }: RejectionPoint) => 100 * error,
+        stroke: COLOURS.same,
+        strokeWidth: 2,
+        marker: 'dot',
+      }),
+      heading('Errors in %, without the pairs of the least quality'),
     ],
   });
 }

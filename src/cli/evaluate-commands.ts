@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CONDITIONS } from '../face/conditions';
+import type { LandmarkName } from '../face/landmarks';
 import { type EmbedOptions, modelOption, noFlipOption, number, photoOptions, thresholdOption } from './options';
 
 /** What every evaluation is given. */
@@ -34,7 +35,8 @@ Examples:
   likeness evaluate pairs mine.csv --own-threshold        path1,path2,same
   likeness evaluate identify people --model model.safetensors
   likeness evaluate detect ../wider --detector ssd
-  likeness evaluate landmarks ../points5/test
+  likeness evaluate detect ../wider --detector haar --cascade haarcascade_frontalface_alt2.xml
+  likeness evaluate landmarks ../points5/test             five points by our own network; --landmarks full: of the 68
 
 A photo without a face counts as an error. Embeddings are kept in the cache folder, by the content of each photo and all
 that they depend on: a second run is quick, and one that was stopped by Ctrl-C goes on where it was.`;
@@ -126,9 +128,12 @@ export function addEvaluateCommands(program: Command, signal: AbortSignal): void
     },
   );
 
-  add('landmarks <folder>', 'errors of the landmarks: images/, points.csv', evaluateOptions()).action(
-    async (folder: string, options: EvaluateOptions) => {
-      await (await import('./evaluate-photos')).evaluatePoints(folder, options, signal);
-    },
-  );
+  add('landmarks <folder>', 'errors of the landmarks: images/, points.csv', [
+    ...evaluateOptions(),
+    new Option('--landmarks <name>', 'five: our own network; full, tiny: five of the 68 landmarks')
+      .choices(['five', 'full', 'tiny'])
+      .default('five'),
+  ]).action(async (folder: string, options: EvaluateOptions & { landmarks: LandmarkName }) => {
+    await (await import('./evaluate-photos')).evaluatePoints(folder, options, signal);
+  });
 }

@@ -1,6 +1,6 @@
-import { Detector } from '../face/detect';
+import { openDetector } from '../face/detect';
 import { evaluateDetector, evaluateLandmarks } from '../face/evaluate-photos';
-import { LandmarkFinder } from '../face/landmarks';
+import { LandmarkFinder, type LandmarkName } from '../face/landmarks';
 import { readBoxes, readPoints, spread } from '../face/protocols';
 import { type OpenedDevice, openDevice } from '../tensor/device';
 import { share } from './evaluate';
@@ -12,7 +12,7 @@ import { cachedTiles } from './tiles';
 export async function evaluateDetection(folder: string, options: EvaluateOptions, signal: AbortSignal): Promise<void> {
   const truth = limited(await readBoxes(folder), options.limit);
   const { figures, device } = await onDevice(options, truth.size, async ({ backend }, onProgress) => {
-    const detector = await Detector.open(backend, options.detector);
+    const detector = await openDetector(backend, options.detector, options);
     const { smallFaces } = options;
     return evaluateDetector(detector, truth, { smallFaces, signal, onProgress }).finally(() => detector.dispose());
   });
@@ -27,28 +27,36 @@ export async function evaluateDetection(folder: string, options: EvaluateOptions
 }
 
 /** `likeness evaluate landmarks`: errors against five labelled points. */
-export async function evaluatePoints(folder: string, options: EvaluateOptions, signal: AbortSignal): Promise<void> {
+export async function evaluatePoints(
+  folder: string,
+  options: EvaluateOptions & { landmarks: LandmarkName },
+  signal: AbortSignal,
+): Promise<void> {
   const truth = limited(await readPoints(folder), options.limit);
   const { figures, device } = await onDevice(options, truth.size, async ({ backend }, onProgress) => {
-    const detector = await Detector.open(backend, options.detector);
-    const finder = await LandmarkFinder.open(backend, 'full');
+    const detector = await openDetector(backend, options.detector, options);
+    const finder = await LandmarkFinder.open(backend, options.landmarks);
     return evaluateLandmarks(detector, finder, truth, { signal, onProgress }).finally(async () => {
       await detector.dispose();
       await finder.dispose();
     });
   });
-  if (options.json) return printJson({ ...figures, device });
-  const { meanError, medianError, failures, missed, photos, curve } = figures;
+  if (options.json) return printJson({ ...figures, landmarks: options.landmarks, device });
+  const { meanError, medianError, failures, missed, photos, curve, millisecondsEach, withoutOffset } = figures;
   printTable(
-    ['', ''],
+    ['', 'As labelled', 'Without the offset'],
     [
-      ['Mean error', meanError.toFixed(4)],
-      ['Median error', medianError.toFixed(4)],
-      ['Faces with an error over 0.1', share(failures)],
-      ['Photos without a face', `${missed} of ${photos}`],
+      ['Mean error', meanError.toFixed(4), withoutOffset.meanError.toFixed(4)],
+      ['Median error', medianError.toFixed(4), withoutOffset.medianError.toFixed(4)],
+      ['Faces with an error over 0.1', share(failures), share(withoutOffset.failures)],
+      ['Photos without a face', `${missed} of ${photos}`, ''],
+      ['Milliseconds a face', millisecondsEach.toFixed(2), ''],
     ],
   );
-  printLine('Errors are means of five points, as a share of the distance between the eyes.');
+  const [x, y] = withoutOffset.offset.map((value) => value.toFixed(3));
+  printLine(
+    `Errors are means of five points, as a share of the distance between the eyes; the offset that all have in common is ${x}, ${y}.`,
+  );
   printTable(
     ['Error up to', ...curve.filter((_, k) => k % 5 === 0).map(({ limit }) => limit.toFixed(2))],
     [['Faces', ...curve.filter((_, k) => k % 5 === 0).map((point) => share(point.share, 1))]],

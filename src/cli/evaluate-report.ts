@@ -5,7 +5,7 @@ import { mean } from '../face/metrics';
 import type { FacePipeline } from '../face/pipeline';
 import { imageOf, resize } from '../face/pixels';
 import { CONDITION_HEADINGS, conditionRow, figureRows, GROUP_HEADINGS, groupRow, type PairRun } from './evaluate';
-import { drawConditions, drawHistogram, drawRoc } from './evaluate-charts';
+import { drawConditions, drawHistogram, drawRejection, drawRoc } from './evaluate-charts';
 import { isFolder, writeFileAtomically } from './files';
 import { UserError } from './output';
 import { openPage, type Page } from './page';
@@ -50,12 +50,13 @@ export async function writePairReport(path: string, runs: readonly PairRun[], fa
 }
 
 async function sectionsOf({ document, add, table }: Page, run: PairRun): Promise<Element[]> {
-  const { protocol, scored, decisions, figures, conditions, groups } = run;
+  const { protocol, scored, decisions, figures, conditions, groups, rejection } = run;
   const chosen = onlyFolds(scored, decisions.scored);
   const charts = add(
     'div',
     drawRoc(document, rocOf(scored, decisions)),
     drawHistogram(document, distancesOf(chosen), mean(figures.thresholds)),
+    ...(rejection.length === 0 ? [] : [drawRejection(document, rejection)]),
   );
   charts.className = 'charts';
   const mistakes = worstMistakes(scored, decisions);

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { platform } from '#platform';
 import { calibrate } from '../face/calibrate';
 import { CONDITIONS } from '../face/conditions';
 import { type ConditionAt, type EmbedFilesOptions, embedFiles, type KnownFace } from '../face/embedding-cache';
@@ -13,6 +15,8 @@ import {
   onlyFolds,
   type PairFigures,
   pairFigures,
+  type RejectionPoint,
+  rejectionCurve,
   type ScoredPairs,
   scorePairs,
   type ThresholdRule,
@@ -40,6 +44,8 @@ export interface PairRun {
   missed: number;
   conditions: ConditionFigures[];
   groups: GroupFigures[];
+  /** Nothing of aligned pictures, which are not judged. */
+  rejection: RejectionPoint[];
 }
 
 export interface ConditionFigures {
@@ -173,6 +179,7 @@ async function evaluateProtocol(pipeline: FacePipeline, protocol: PairProtocol, 
       missed: files.length - known.size,
       conditions: rows,
       groups: labelOf ? groupFigures(scored, decisions, labelOf, { seed }) : [],
+      rejection: options.aligned ? [] : rejectionCurve(scored, decisions, known),
     };
   } finally {
     embed.stop();
@@ -181,11 +188,11 @@ async function evaluateProtocol(pipeline: FacePipeline, protocol: PairProtocol, 
 
 /** Embeds files by way of the cache, and shows how far it is. */
 export async function embedder(pipeline: FacePipeline, total: number, options: EvaluateOptions, signal: AbortSignal) {
-  const { detector, flip, aligned = false, minimumScore, smallFaces } = options;
+  const { detector, cascade, aligner, flip, aligned = false, minimumScore, smallFaces } = options;
   const progress = await startProgress(total, options.progress);
   let done = 0;
   const shared: EmbedFilesOptions = {
-    settings: JSON.stringify({ detector, flip }),
+    settings: JSON.stringify({ detector, cascade, aligner, flip, points: await landmarkNetworkHash() }),
     aligned,
     minimumScore,
     smallFaces,
@@ -208,6 +215,12 @@ export async function embedder(pipeline: FacePipeline, total: number, options: E
     },
     stop: () => progress.stop(),
   };
+}
+
+/** Faces are aligned and judged by the points of our own network: another one gives other embeddings. */
+async function landmarkNetworkHash(): Promise<string> {
+  const bytes = await platform.readBytes(new URL('landmarks.safetensors', platform.modelsDirectory()));
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 async function storeCalibration({ protocol, scored }: PairRun, { model, flip }: PairOptions): Promise<Calibration> {
@@ -243,7 +256,7 @@ function printCalibration(calibration: Calibration, { model, flip }: PairOptions
 }
 
 /** The one document of a run; `folds` are the accuracies. */
-function documentOf({ protocol, figures, photos, missed, conditions, groups }: PairRun) {
+function documentOf({ protocol, figures, photos, missed, conditions, groups, rejection }: PairRun) {
   const { accuracy, standardError, tarAtFar: tar, auc, eer, folds, ...others } = figures;
   return {
     protocol: protocol.name,
@@ -258,6 +271,7 @@ function documentOf({ protocol, figures, photos, missed, conditions, groups }: P
     photos,
     ...(conditions.length > 0 && { conditions }),
     ...(groups.length > 0 && { groups }),
+    ...(rejection.length > 0 && { rejection }),
   };
 }
 
@@ -304,7 +318,7 @@ export const groupRow = (group: GroupFigures): string[] => [
 
 function printRuns(runs: readonly PairRun[], { report }: PairOptions) {
   for (const run of runs) {
-    const { protocol, figures, conditions, groups, scored } = run;
+    const { protocol, figures, conditions, groups, scored, rejection } = run;
     printLine(`${protocol.name}: ${figures.pairs} pairs of ${run.photos} photos`);
     printTable(['', '', '95 % by bootstrap'], figureRows(run));
     printLine(`Folds: ${figures.folds.map((value) => (100 * value).toFixed(2)).join(' ')}`);
@@ -313,6 +327,11 @@ function printRuns(runs: readonly PairRun[], { report }: PairOptions) {
       printLine(`${different} pairs of two people cannot resolve a FAR below ${(1 / different).toPrecision(1)}.`);
     if (conditions.length > 0) printTable(CONDITION_HEADINGS, conditions.map(conditionRow));
     if (groups.length > 0) printTable(GROUP_HEADINGS, groups.map(groupRow));
+    if (rejection.length > 0)
+      printTable(
+        ['Rejected, the least quality', ...rejection.map(({ rejected }) => share(rejected, 0))],
+        [['Errors of the others', ...rejection.map(({ error }) => share(error))]],
+      );
   }
   if (report !== undefined) printLine(`Written: ${report}`);
 }

@@ -17,6 +17,7 @@ import {
   falseMatchRateOption,
   modelOption,
   noFlipOption,
+  number,
   outOption,
   type PhotoOptions,
   photoOptions,
@@ -64,7 +65,7 @@ function command(usage: string, description: string, options: Option[]): Command
   return added;
 }
 
-command('detect <photo...>', 'find the faces in photos, and their 68 landmarks', [
+command('detect <photo...>', 'find the faces in photos, their 68 landmarks, and five points by our own network', [
   ...photoOptions(),
   outOption('write the photos with their faces marked: a folder, or a .png file for one photo'),
 ]).action(async (files: string[], options: PhotoOptions) => {
@@ -90,7 +91,10 @@ command('embed <photo...>', 'turn each face into numbers: 128, or as many as --m
     '--aligned',
     'the pictures are faces cut out by align, 150 x 150 pixels; with --model, as those that it was trained on',
   ).conflicts('out'),
-]).action(async (files: string[], options: EmbedOptions & { aligned?: boolean }) => {
+  new Option('--minimum-quality <number>', 'leave out faces of less quality: size, sharpness, pose and light')
+    .argParser(number(0, 1))
+    .default(0),
+]).action(async (files: string[], options: EmbedOptions & { aligned?: boolean; minimumQuality: number }) => {
   const { embed, embedAligned } = await import('./embed');
   await (options.aligned ? embedAligned : embed)(files, options, signal);
 });
@@ -110,8 +114,9 @@ command('train [folder]', 'train a network from nothing to tell people apart: a 
   ...trainingOptions(),
 ])
   .addHelpText('after', TRAINING_EXAMPLES)
-  .action(async (folder: string | undefined, options: TrainOptions) => {
-    await (await import('./train')).train(folder, options, signal);
+  .action(async (folder: string | undefined, options: TrainOptions & { task: 'people' | 'landmarks' }) => {
+    if (options.task === 'landmarks') await (await import('./train-landmarks')).trainLandmarks(folder, options, signal);
+    else await (await import('./train')).train(folder, options, signal);
   });
 
 command('identify <photo...>', 'name the people on photos, of those that a model was trained on', [

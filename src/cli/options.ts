@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander';
+import type { Aligner } from '../face/align';
 import type { DetectOptions, DetectorName } from '../face/detect';
 import type { PipelineOptions } from '../face/pipeline';
 import type { Device } from '../tensor/device';
@@ -14,6 +15,8 @@ export interface CommonOptions {
 
 export interface PhotoOptions extends CommonOptions {
   detector: DetectorName;
+  cascade?: string;
+  aligner?: Aligner;
   minimumScore: number;
   smallFaces: boolean;
   out?: string;
@@ -53,7 +56,13 @@ export const commonOptions = () => [
 
 export const photoOptions = () => [
   ...commonOptions(),
-  new Option('--detector <name>', 'tiny is fast, ssd finds more').choices(['tiny', 'ssd']).default('tiny'),
+  new Option('--detector <name>', 'tiny is fast, ssd finds more, haar is the classic cascade')
+    .choices(['tiny', 'ssd', 'haar'])
+    .default('tiny'),
+  new Option('--cascade <file>', "OpenCV's XML file, for haar: haarcascade_frontalface_alt2.xml"),
+  new Option('--aligner <name>', 'what faces are aligned by: five of 68 landmarks, or our own five points')
+    .choices(['sixty-eight', 'five'])
+    .default(undefined, 'sixty-eight'),
   new Option('--minimum-score <number>', 'leave out faces that are less sure than this')
     .argParser(number(0, 1))
     .default(0.5),
@@ -63,6 +72,12 @@ export const photoOptions = () => [
 
 export const trainingOptions = () => [
   ...commonOptions(),
+  new Option(
+    '--task <name>',
+    'people: who it is; landmarks: five points of a face, of a folder with images/ and points.csv',
+  )
+    .choices(['people', 'landmarks'])
+    .default('people'),
   new Option('--out <path>', 'where to write the model').makeOptionMandatory(),
   new Option(
     '--preset <name>',
@@ -119,6 +134,7 @@ Examples:
   likeness train people --out big.safetensors --preset default --epochs 90
   likeness train people --out arc.safetensors --loss arcface --margin 0.4 --images-each 4
   likeness train --out plain.safetensors --plain --profile
+  likeness train points5/train --task landmarks --out landmarks.safetensors
   likeness train chips --aligned --train-first 5 --out model.safetensors --json > figures.json
 
 Of each person four fifths of the images are trained on and the others tested. Beside model.safetensors come
@@ -206,6 +222,8 @@ export const pipelineOptions = (options: PhotoOptions & { flip?: boolean }): Pip
   device: options.device,
   detector: options.detector,
   tiles: cachedTiles,
+  ...(options.cascade === undefined ? {} : { cascade: options.cascade }),
+  ...(options.aligner === undefined ? {} : { aligner: options.aligner }),
   ...(options.threads === undefined ? {} : { threads: options.threads }),
   ...(options.flip === undefined ? {} : { flip: options.flip }),
   ...(options.model === undefined ? {} : { model: options.model }),

@@ -373,7 +373,7 @@ interface Files {
 }
 
 /** What a training writes: the model, and how it went, as a page and as a picture. */
-function filesOf(out: string): Files {
+export function filesOf(out: string): Files {
   if (out.trim() === '') throw new UserError('--out is empty; name the file of the model');
   const { dir, name, ext } = parse(out);
   if (['.svg', '.html'].includes(ext.toLowerCase()))
@@ -382,7 +382,7 @@ function filesOf(out: string): Files {
 }
 
 /** Before a training, and not at its end. */
-async function expectWritable({ model, page, chart }: Files): Promise<void> {
+export async function expectWritable({ model, page, chart }: Files): Promise<void> {
   const folder = dirname(model);
   try {
     await access(folder, constants.W_OK);

@@ -9,9 +9,17 @@ export interface Template {
   side: number;
   points: readonly Point[];
   landmarks: readonly (readonly number[])[];
+  /** Where the five points belong: middles of the eyes, tip of the nose, corners of the mouth. */
+  five: readonly Point[];
 }
 
-/** dlib's five-point template at 150x150, padding 0.25: what its face ResNet was trained on. */
+/** What a face is aligned by: five points, or some of the 68. */
+export type Aligner = 'five' | 'sixty-eight';
+
+/**
+ * dlib's five-point template at 150x150, padding 0.25: what its face ResNet was trained on. `five` are the medians of
+ * where the labelled points of the landmark network's training photos lie in chips aligned by the 68, made symmetric.
+ */
 export const DLIB_TEMPLATE: Template = {
   side: 150,
   points: [
@@ -22,18 +30,28 @@ export const DLIB_TEMPLATE: Template = {
     [74.01, 87.78],
   ],
   landmarks: [[36], [39], [42], [45], [33]], // corners of the eyes from left to right, base of the nose
+  five: [
+    [47.52, 47.72],
+    [100.5, 47.72],
+    [74.01, 81.11],
+    [51.07, 104.45],
+    [96.95, 104.45],
+  ],
 };
+
+const ARCFACE_POINTS: readonly Point[] = [
+  [38.2946, 51.6963],
+  [73.5318, 51.5014],
+  [56.0252, 71.7366],
+  [41.5493, 92.3655],
+  [70.7299, 92.2041],
+];
 
 /** ArcFace's five-point template at 112x112 (Deng et al. 2019; InsightFace). */
 export const ARCFACE_TEMPLATE: Template = {
   side: 112,
-  points: [
-    [38.2946, 51.6963],
-    [73.5318, 51.5014],
-    [56.0252, 71.7366],
-    [41.5493, 92.3655],
-    [70.7299, 92.2041],
-  ],
+  points: ARCFACE_POINTS,
+  five: ARCFACE_POINTS,
   landmarks: [[36, 37, 38, 39, 40, 41], [42, 43, 44, 45, 46, 47], [30], [48], [54]], // eyes, tip of the nose, mouth corners
 };
 
@@ -90,11 +108,12 @@ export function invert([a, b, c, d, e, f]: Affine): Affine {
 export const apply = ([a, b, c, d, e, f]: Affine, [x, y]: Point): Point => [a * x + b * y + c, d * x + e * y + f];
 
 /**
- * The map from a chip's pixels to the photo's, for a face with 68 landmarks.
+ * The map from a chip's pixels to the photo's, for a face with five points or 68 landmarks.
  *
- * @param landmarks 68 points in pixels of the photo
+ * @param landmarks 5 or 68 points in pixels of the photo
  */
 export function chipTransform(landmarks: readonly Point[], template: Template): Affine {
+  if (landmarks.length === template.five.length) return invert(umeyama(landmarks, template.five));
   const source = template.landmarks.map((group) => centroid(group.map((k) => landmarks[k])));
   return invert(umeyama(source, template.points));
 }

@@ -125,7 +125,9 @@ class FaceReader {
   /** The content and all that the pixels depend on. */
   #key(bytes: Uint8Array): string {
     const { height, width, channels, aligned = false, template = 'arcface', pipeline = {} } = this.#options;
-    const how = aligned ? 'aligned' : [template, pipeline.detector ?? 'tiny', pipeline.landmarks ?? 'full'];
+    const how = aligned
+      ? 'aligned'
+      : [template, pipeline.detector ?? 'tiny', pipeline.landmarks ?? 'full', pipeline.aligner ?? 'sixty-eight'];
     return createHash('sha256')
       .update(JSON.stringify([VERSION, height, width, channels, how]))
       .update(bytes)

@@ -1,11 +1,45 @@
 import type { Backend, Numbers } from '../kernels/backend';
 import type { Affine } from './align';
 import { type Box, mergeBoxes, type ScoredBox } from './boxes';
+import { type FileSource, readSource } from './file-source';
+import { HaarDetector } from './haar';
+import { parseCascade } from './haar-cascade';
 import type { RawImage } from './image';
 import { Network } from './network';
 import { warpPhoto } from './warp';
 
-export type DetectorName = 'tiny' | 'ssd';
+/** Networks, and the classic cascade to compare them with. */
+export type DetectorName = DetectorNetwork | 'haar';
+export type DetectorNetwork = 'tiny' | 'ssd';
+
+/** What finds faces in photos. */
+export interface FaceDetector {
+  /** Compiles what the first look needs. */
+  prepare(): Promise<void>;
+  /** All faces of a photo, the surest first, each from forehead to chin and ear to ear. */
+  detect(photo: RawImage, options?: DetectOptions): Promise<ScoredBox[]>;
+  dispose(): Promise<void>;
+}
+
+export interface OpenDetectorOptions {
+  /** Where the networks' weight files are, a directory ending in '/'. */
+  weights?: URL | undefined;
+  /** OpenCV's cascade file, for 'haar'. */
+  cascade?: FileSource | undefined;
+}
+
+/** @throws Error in one sentence when 'haar' is given no cascade, or one that cannot be read */
+export async function openDetector(
+  backend: Backend,
+  name: DetectorName,
+  { weights, cascade }: OpenDetectorOptions = {},
+): Promise<FaceDetector> {
+  if (name !== 'haar') return Detector.open(backend, name, weights);
+  if (cascade === undefined)
+    throw new Error('the detector haar needs a cascade file of OpenCV, such as haarcascade_frontalface_alt2.xml');
+  const { bytes, name: file } = await readSource(cascade, 'the cascade');
+  return new HaarDetector(await parseCascade(new TextDecoder().decode(bytes), file));
+}
 
 /** A square of the photo, in its pixels, shown to the detector at `input` x `input` pixels. */
 export interface View {
@@ -113,7 +147,7 @@ export function tiles({ width, height }: RawImage, side: number, input: number):
   return places(height).flatMap((top) => places(width).map((left) => ({ left, top, side, input })));
 }
 
-const ARCHITECTURES: Record<DetectorName, Architecture> = {
+const ARCHITECTURES: Record<DetectorNetwork, Architecture> = {
   tiny: {
     network: 'tiny_face_detector',
     // It knows faces of about 60 to 200 pixels best. A portrait's are too large for it at 416, and cost little at 192.
@@ -150,7 +184,7 @@ const resized = ([x, y, width, height]: Box, wider: number, higher: number): Box
   higher * height,
 ];
 
-export class Detector {
+export class Detector implements FaceDetector {
   readonly #backend: Backend;
   readonly #network: Network;
   readonly #architecture: Architecture;
@@ -161,7 +195,7 @@ export class Detector {
     this.#architecture = architecture;
   }
 
-  static async open(backend: Backend, name: DetectorName, weights?: URL): Promise<Detector> {
+  static async open(backend: Backend, name: DetectorNetwork, weights?: URL): Promise<Detector> {
     const architecture = ARCHITECTURES[name];
     return new Detector(backend, await Network.open(backend, architecture.network, weights), architecture);
   }

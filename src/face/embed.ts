@@ -9,13 +9,26 @@ import { warpPhoto } from './warp';
 /**
  * Thresholds and probabilities for this network behind our own detection, landmarks and alignment. Fitted on all 3,200
  * pairs of LFW's View 1 by `likeness evaluate lfw DIR --view 1 --calibrate` (with `--no-flip` for `plain`), never on
- * View 2. At the threshold of `flip` 8 of 1,600 pairs of different people match falsely, 0.5 %. The slopes
- * are the logistic regression's; its centres, 0.4209 and 0.4322, are moved down to the thresholds, so that "the same"
- * always means a probability of a half or more.
+ * View 2. At the threshold of `flip` 8 of 1,600 pairs of different people match falsely, 0.5 %; at the stricter one, a
+ * single one: View 1 cannot resolve less. The slopes are the logistic regression's; its centres, 0.4209 and 0.4322, are
+ * moved down to the thresholds, so that "the same" always means a probability of a half or more.
  */
 export const CALIBRATION: Record<EmbeddingMode, Calibration> = {
-  flip: { threshold: 0.412, slope: 73.5, centre: 0.412, falseMatchRate: 0.005, origin: 'LFW View 1' },
-  plain: { threshold: 0.424, slope: 70.63, centre: 0.424 },
+  flip: {
+    threshold: 0.412,
+    slope: 73.5,
+    centre: 0.412,
+    falseMatchRate: 0.005,
+    stricter: [{ threshold: 0.3634, falseMatchRate: 0.000625 }],
+    origin: 'LFW View 1',
+  },
+  plain: {
+    threshold: 0.424,
+    slope: 70.63,
+    centre: 0.424,
+    stricter: [{ threshold: 0.3833, falseMatchRate: 0.000625 }],
+    origin: 'LFW View 1',
+  },
 };
 
 export interface Embedding {

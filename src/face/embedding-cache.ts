@@ -7,7 +7,7 @@ import { CONDITIONS } from './conditions';
 import { readCached, writeCached } from './dataset-cache';
 import type { DetectOptions } from './detect';
 import { ImageError, type ImageSource, readImage } from './image';
-import type { EmbeddedFace, FacePipeline, PhotoResult } from './pipeline';
+import type { EmbedOptions, FacePipeline } from './pipeline';
 
 /** A condition of `CONDITIONS` at a strength. */
 export interface ConditionAt {
@@ -34,10 +34,12 @@ export interface KnownFace {
   embedding: Float32Array;
   /** 68 points in pixels of the photo; zeros of an aligned picture. */
   landmarks: Point[];
+  /** FaceQuality's score, 0 to 1; 1 of an aligned picture, which is not judged. */
+  quality: number;
 }
 
 /** Part of every key: a change of how embeddings come about forgets the cached ones. */
-const VERSION = 1;
+const VERSION = 2;
 const LANDMARKS = 68;
 
 /**
@@ -57,7 +59,7 @@ export async function embedFiles(
   const clean = condition && (await embedFiles(pipeline, files, withoutCondition(options)));
   const faces = new Map<string, KnownFace>();
   const inWork: { file: string; place: string | undefined }[] = [];
-  const size = 4 * (2 * LANDMARKS + pipeline.model.dimension);
+  const size = 4 * (1 + 2 * LANDMARKS + pipeline.model.dimension);
 
   async function* unknown(): AsyncGenerator<ImageSource> {
     for (const file of files) {
@@ -83,12 +85,12 @@ export async function embedFiles(
 
   const results = options.aligned
     ? alignedOnes(pipeline, unknown())
-    : pipeline.embedAll(unknown(), mostProminent(options));
+    : foundOnes(pipeline, unknown(), mostProminent(options));
   for await (const result of results) {
     const { file, place } = inWork.shift() ?? { file: '', place: undefined };
     if (result.error) throw result.error;
     const [face] = result.faces ?? [];
-    if (face) faces.set(file, { embedding: face.embedding, landmarks: face.landmarks });
+    if (face) faces.set(file, face);
     if (place) await writeCached(place, face && encode(face));
     onProgress?.();
   }
@@ -106,13 +108,27 @@ const mostProminent = ({ minimumScore, smallFaces, signal }: EmbedFilesOptions) 
   ...(signal && { signal }),
 });
 
-type Result = Pick<PhotoResult, 'error'> & { faces?: Pick<EmbeddedFace, 'embedding' | 'landmarks'>[] };
+type Result = { error?: Error; faces?: KnownFace[] };
 
 async function* alignedOnes(pipeline: FacePipeline, sources: AsyncIterable<ImageSource>): AsyncGenerator<Result> {
   for await (const source of sources) {
     const { embedding } = await pipeline.embedAligned(source);
-    yield { faces: [{ embedding, landmarks: Array.from({ length: LANDMARKS }, (): Point => [0, 0]) }] };
+    yield { faces: [{ embedding, landmarks: Array.from({ length: LANDMARKS }, (): Point => [0, 0]), quality: 1 }] };
   }
+}
+
+async function* foundOnes(
+  pipeline: FacePipeline,
+  sources: AsyncIterable<ImageSource>,
+  options: EmbedOptions,
+): AsyncGenerator<Result> {
+  for await (const { error, faces } of pipeline.embedAll(sources, options))
+    yield {
+      ...(error && { error }),
+      ...(faces && {
+        faces: faces.map(({ embedding, landmarks, quality }) => ({ embedding, landmarks, quality: quality.score })),
+      }),
+    };
 }
 
 async function changed(source: File, landmarks: readonly Point[], condition: ConditionAt, bytes: Uint8Array) {
@@ -142,12 +158,13 @@ async function readBytes(file: string): Promise<Uint8Array> {
   }
 }
 
-function encode({ embedding, landmarks }: KnownFace): Uint8Array {
-  return new Uint8Array(Float32Array.of(...landmarks.flat(), ...embedding).buffer);
+function encode({ embedding, landmarks, quality }: KnownFace): Uint8Array {
+  return new Uint8Array(Float32Array.of(quality, ...landmarks.flat(), ...embedding).buffer);
 }
 
 function decode(bytes: Uint8Array): KnownFace {
-  const numbers = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+  const [quality] = new Float32Array(bytes.buffer, bytes.byteOffset, 1);
+  const numbers = new Float32Array(bytes.buffer, bytes.byteOffset + 4, bytes.byteLength / 4 - 1);
   const landmarks = Array.from({ length: LANDMARKS }, (_, k): Point => [numbers[2 * k], numbers[2 * k + 1]]);
-  return { embedding: numbers.slice(2 * LANDMARKS), landmarks };
+  return { embedding: numbers.slice(2 * LANDMARKS), landmarks, quality };
 }

@@ -1,6 +1,6 @@
 import { ARCFACE_TEMPLATE, centroid, type Point } from './align';
 import { type Box, intersectionOverUnion, mostProminent, type ScoredBox } from './boxes';
-import type { DetectOptions, Detector } from './detect';
+import type { DetectOptions, FaceDetector } from './detect';
 import { readImage } from './image';
 import type { LandmarkFinder } from './landmarks';
 import { averagePrecision, cumulative, mean, quantile } from './metrics';
@@ -29,7 +29,7 @@ export interface DetectionFigures {
 
 /** @param truth the labelled boxes by file */
 export async function evaluateDetector(
-  detector: Detector,
+  detector: FaceDetector,
   truth: ReadonlyMap<string, readonly LabelledBox[]>,
   options: EvaluateOptions & Pick<DetectOptions, 'smallFaces'>,
 ): Promise<DetectionFigures> {
@@ -91,6 +91,11 @@ export interface LandmarkFigures {
   /** The share of faces with an error over 0.1. */
   failures: number;
   curve: { limit: number; share: number }[];
+  /**
+   * Whoever labelled may have put all points of all faces a little beside where others put them. The median offset of what
+   * is found, in x and y, as shares of the distance between the eyes; and the errors without it.
+   */
+  withoutOffset: { offset: Point; meanError: number; medianError: number; failures: number };
   millisecondsEach: number;
 }
 
@@ -99,12 +104,12 @@ const LIMITS = Array.from({ length: 31 }, (_, k) => k / 100);
 
 /** @param truth five points by file: image-left eye, image-right eye, tip of the nose, corners of the mouth */
 export async function evaluateLandmarks(
-  detector: Detector,
+  detector: FaceDetector,
   finder: LandmarkFinder,
   truth: ReadonlyMap<string, readonly Point[]>,
   { signal, onProgress }: EvaluateOptions,
 ): Promise<LandmarkFigures> {
-  const errors: number[] = [];
+  const faces: FoundPoints[] = [];
   let missed = 0;
   let milliseconds = 0;
   for (const [file, points] of truth) {
@@ -116,19 +121,52 @@ export async function evaluateLandmarks(
     const started = performance.now();
     const [landmarks] = await finder.find(photo, [box]);
     milliseconds += performance.now() - started;
-    errors.push(landmarkError(fivePoints(landmarks), points));
+    faces.push({ labelled: points, found: landmarks.length === points.length ? landmarks : fivePoints(landmarks) });
     onProgress?.();
   }
+  const errors = faces.map(({ found, labelled }) => landmarkError(found, labelled));
   return {
     photos: errors.length,
     missed,
-    meanError: mean(errors),
-    medianError: quantile(errors, 0.5),
-    failures: 1 - cumulative(errors, [FAILURE])[0].share,
+    ...errorFigures(errors),
     curve: cumulative(errors, LIMITS),
+    withoutOffset: withoutOffset(faces),
     millisecondsEach: milliseconds / errors.length,
   };
 }
+
+/** Points of a face as they were found and as somebody labelled them. */
+export interface FoundPoints {
+  found: readonly Point[];
+  labelled: readonly Point[];
+}
+
+const errorFigures = (errors: readonly number[]) => ({
+  meanError: mean(errors),
+  medianError: quantile(errors, 0.5),
+  failures: 1 - cumulative(errors, [FAILURE])[0].share,
+});
+
+/** The errors when what all points have in common is taken off: see LandmarkFigures. */
+export function withoutOffset(faces: readonly FoundPoints[]): LandmarkFigures['withoutOffset'] {
+  const along = (axis: 0 | 1) =>
+    quantile(
+      faces.flatMap(({ found, labelled }) =>
+        labelled.map((point, k) => (found[k][axis] - point[axis]) / eyeDistance(labelled)),
+      ),
+      0.5,
+    );
+  const offset: Point = [along(0), along(1)];
+  const errors = faces.map(({ found, labelled }) => {
+    const eyes = eyeDistance(labelled);
+    const moved = found.map(([x, y]): Point => [x - offset[0] * eyes, y - offset[1] * eyes]);
+    return landmarkError(moved, labelled);
+  });
+  return { offset, ...errorFigures(errors) };
+}
+
+const distance = (a: Point, b: Point): number => Math.hypot(a[0] - b[0], a[1] - b[1]);
+const eyeDistance = ([left, right]: readonly Point[]): number => distance(left, right);
 
 /** Middles of the eyes, tip of the nose and corners of the mouth, from 68 points. */
 export const fivePoints = (landmarks: readonly Point[]): Point[] =>
@@ -136,6 +174,5 @@ export const fivePoints = (landmarks: readonly Point[]): Point[] =>
 
 /** Mean distance of points from the labelled ones, as a share of the distance of the labelled eyes, the first two. */
 export function landmarkError(found: readonly Point[], labelled: readonly Point[]): number {
-  const distance = (a: Point, b: Point) => Math.hypot(a[0] - b[0], a[1] - b[1]);
-  return mean(labelled.map((point, k) => distance(point, found[k]))) / distance(labelled[0], labelled[1]);
+  return mean(labelled.map((point, k) => distance(point, found[k]))) / eyeDistance(labelled);
 }

@@ -186,6 +186,36 @@ export const rocOf = (scored: ScoredPairs, decisions: Decisions): RocPoint[] => 
   return roc(forCurves(squared), same);
 };
 
+/** The error rate of what is left when the pairs of the least quality are rejected. */
+export interface RejectionPoint {
+  /** The share of pairs that are rejected. */
+  rejected: number;
+  /** The share of the others that are decided wrongly. */
+  error: number;
+}
+
+const REJECTED = [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5];
+
+/**
+ * Error against quality (Grother and Tabassi 2007): a quality that says anything makes it fall. A pair is as good as the
+ * worse of its faces; where a photo shows none it goes first. Of equal ones the first named goes first.
+ */
+export function rejectionCurve(
+  scored: ScoredPairs,
+  decisions: Decisions,
+  qualities: ReadonlyMap<string, { quality: number }>,
+): RejectionPoint[] {
+  const chosen = onlyFolds(scored, decisions.scored);
+  const qualityOf = (file: string) => qualities.get(file)?.quality ?? Number.NEGATIVE_INFINITY;
+  const pairs = rightOf(chosen, decisions)
+    .map((right, k) => ({ right, quality: Math.min(...chosen.pairs[k].files.map(qualityOf)) }))
+    .sort((a, b) => (a.quality < b.quality ? -1 : a.quality > b.quality ? 1 : 0));
+  return REJECTED.map((rejected) => {
+    const left = pairs.slice(Math.round(rejected * pairs.length));
+    return { rejected, error: mean(left.map(({ right }) => Number(!right))) };
+  });
+}
+
 export interface GroupFigures {
   group: string;
   pairs: number;

@@ -1,13 +1,13 @@
-import { platform } from '#platform';
 import type { Backend } from '../kernels/backend';
 import { decodeModel } from '../nn/checkpoint';
 import { type MiniResNet, miniResNetFrom } from '../nn/mini-resnet';
 import type { NamedValues } from '../tensor/safetensors';
 import { type Calibrations, parseCalibrations } from './calibrate';
+import { type FileSource, readSource } from './file-source';
 import type { PixelShape } from './pixels';
 
 /** A model file, as `likeness train` writes it. A string is a file's path in Node and a URL in a browser. */
-export type ModelSource = string | URL | Uint8Array | ArrayBuffer;
+export type ModelSource = FileSource;
 
 /** A trained network, and what its file says about it. */
 export interface FaceModel {
@@ -23,16 +23,12 @@ export interface FaceModel {
 
 /** What errors call a model, and its bytes. @throws Error in one sentence when it cannot be read */
 export async function readModel(source: ModelSource): Promise<{ bytes: Uint8Array; name: string }> {
-  if (source instanceof Uint8Array) return { bytes: source, name: 'the model' };
-  if (source instanceof ArrayBuffer) return { bytes: new Uint8Array(source), name: 'the model' };
-  const name = source instanceof URL ? source.href : source;
   try {
-    return { bytes: await platform.readBytes(source), name };
+    return await readSource(source, 'the model');
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const known = code === 'ENOENT' ? 'does not exist' : code === 'EISDIR' ? 'is a folder' : undefined;
-    const why = known ?? `cannot be read: ${error instanceof Error ? error.message : error}`;
-    throw new Error(`${name} ${why}; likeness train makes a model`, { cause: error });
+    throw new Error(`${error instanceof Error ? error.message : error}; likeness train makes a model`, {
+      cause: error,
+    });
   }
 }
 

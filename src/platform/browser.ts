@@ -55,7 +55,10 @@ export const platform: Platform = {
     return new Uint8Array(await blob.arrayBuffer());
   },
 
+  parseXml: async (text) => new DOMParser().parseFromString(text, 'text/xml').documentElement,
+
   weightsDirectory: () => new URL('./weights/', document.baseURI),
+  modelsDirectory: () => new URL('./models/', document.baseURI),
 };
 
 function contextOf(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D {

@@ -130,8 +130,18 @@ export const platform: Platform = {
   decodeImage: decodeInThread,
   encodePng: encodeInThread,
 
+  async parseXml(text) {
+    const { DOMParser } = await import('linkedom'); // Node has no parser of its own
+    return new DOMParser().parseFromString(text, 'text/xml').documentElement;
+  },
+
   weightsDirectory() {
     const packageFile = createRequire(import.meta.url).resolve('@vladmandic/face-api/package.json');
     return new URL('./model/', pathToFileURL(packageFile));
+  },
+
+  modelsDirectory() {
+    const packageFile = createRequire(import.meta.url).resolve('likeness/package.json');
+    return new URL('./models/', pathToFileURL(packageFile));
   },
 };

@@ -31,8 +31,20 @@ export interface Platform {
   decodeImage(file: Uint8Array, type: string): Promise<RawImage>;
   /** The bytes of a PNG file. */
   encodePng(image: RawImage): Promise<Uint8Array>;
+  /** The outermost element of an XML document; of what is none, nothing or an element that nobody looked for. */
+  parseXml(text: string): Promise<XmlElement | null>;
   /** Where the weight files of @vladmandic/face-api lie; a directory URL ending in '/'. */
   weightsDirectory(): URL;
+  /** Where this project's own networks lie, likewise. */
+  modelsDirectory(): URL;
+}
+
+/** An element of XML: what both platforms' have in common, and readers need. */
+export interface XmlElement {
+  readonly nodeName: string;
+  readonly textContent: string | null;
+  readonly children: ArrayLike<XmlElement>;
+  getAttribute(name: string): string | null;
 }
 
 /** A picture: red, green, blue and alpha, a byte each, row by row from the top. */

@@ -178,11 +178,16 @@ test('a list of pairs, people, boxes and points', async () => {
     [0, 1].map((axis) => places.reduce((sum, k) => sum + faces[0].landmarks[k][axis], 0) / places.length);
   const five = [middle(36, 37, 38, 39, 40, 41), middle(42, 43, 44, 45, 46, 47), middle(30), middle(48), middle(54)];
   await write('labelled/points.csv', `file,and,so,on\na.jpg,${five.flat().join(',')}\n`);
-  const points = await likeness(['evaluate', 'landmarks', path('labelled'), '--json', ...WASM]);
+  const points = await likeness(['evaluate', 'landmarks', path('labelled'), '--landmarks', 'full', '--json', ...WASM]);
   assert.is(points.code, 0, points.stderr);
   const { meanError, failures, missed, photos } = JSON.parse(points.stdout);
   assert.ok(meanError < 1e-3, `${meanError}`);
   assert.equal([failures, missed, photos], [0, 0, 1]);
+  const own = await likeness(['evaluate', 'landmarks', path('labelled'), '--json', ...WASM]);
+  assert.is(own.code, 0, own.stderr);
+  const figures = JSON.parse(own.stdout);
+  assert.is(figures.landmarks, 'five');
+  assert.ok(figures.meanError > 0 && figures.meanError < 0.15, `our own five points: ${figures.meanError}`);
 });
 
 test('a photo without a face counts as an error', async () => {

@@ -98,7 +98,15 @@ test('the embedding of a chip is that of its photo; nobody in a photo is an answ
 
   const [photo, empty] = documentOf<PhotoDocument<FaceDocument & EmbeddingDocument>[]>(embedded);
   assert.equal(Object.keys(photo).sort(), ['faces', 'file', 'height', 'width']);
-  assert.equal(Object.keys(photo.faces[0]).sort(), ['box', 'embedding', 'landmarks', 'norm', 'score']);
+  assert.equal(Object.keys(photo.faces[0]).sort(), [
+    'box',
+    'embedding',
+    'landmarks',
+    'norm',
+    'points',
+    'quality',
+    'score',
+  ]);
   assert.equal(empty, { file: nobody, width: 90, height: 60, faces: [] });
   const [left, top, boxWidth, boxHeight] = photo.faces[0].box;
   for (const [x, y] of photo.faces[0].landmarks) {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Box, intersectionOverUnion, type ScoredBox } from '../../src/face/boxes';
-import { Detector, type DetectorName, tiles } from '../../src/face/detect';
+import { Detector, type DetectorNetwork, tiles } from '../../src/face/detect';
 import { openWasm } from '../../src/kernels/wasm/backend';
 import { rejection } from '../helpers/numbers';
 import { halved, mirrorImage, plain, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
@@ -12,7 +12,7 @@ const test = suite('detection');
 const opening = openWasm({ threads: 2 });
 test.after(async () => (await opening).close());
 
-async function withDetector(name: DetectorName, use: (detector: Detector) => Promise<void>): Promise<void> {
+async function withDetector(name: DetectorNetwork, use: (detector: Detector) => Promise<void>): Promise<void> {
   const backend = await opening;
   const before = backend.liveBytes;
   const detector = await Detector.open(backend, name);
@@ -28,7 +28,7 @@ function judge(found: readonly ScoredBox[], faces: readonly Box[]): { right: num
 }
 
 /** Of 22 faces; the others are turned away or covered. */
-const EXPECTED: Record<DetectorName, { right: number; wrong: number; exact: string[] }> = {
+const EXPECTED: Record<DetectorNetwork, { right: number; wrong: number; exact: string[] }> = {
   tiny: { right: 18, wrong: 3, exact: ['sample1.jpg', 'sample3.jpg', 'sample5.jpg'] },
   ssd: { right: 21, wrong: 1, exact: ['sample1.jpg', 'sample3.jpg', 'sample4.jpg', 'sample5.jpg', 'sample6.jpg'] },
 };

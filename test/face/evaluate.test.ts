@@ -9,10 +9,11 @@ import {
   groupFigures,
   identificationFigures,
   pairFigures,
+  rejectionCurve,
   scorePairs,
   worstMistakes,
 } from '../../src/face/evaluate';
-import { detectionPrecision, landmarkError } from '../../src/face/evaluate-photos';
+import { detectionPrecision, landmarkError, withoutOffset } from '../../src/face/evaluate-photos';
 import type { Pair } from '../../src/face/protocols';
 import { assertClose, thrown } from '../helpers/numbers';
 
@@ -68,6 +69,50 @@ test('pairs by hand: thresholds of the other fold, photos without a face are err
     [undefined, undefined],
   );
   assert.equal(distancesOf(scored).same.length, 2);
+});
+
+test('errors against quality by hand: the worse face of a pair counts, and without a face none', () => {
+  const scored = scorePairs(pairs, embeddings);
+  const decisions = chooseThresholds(scored, { threshold: chord(20) });
+  // Right are the first three; wrong the fourth (9 degrees apart, two people) and the two without a face.
+  const quality = new Map([
+    ['a1', { quality: 0.9 }],
+    ['a2', { quality: 0.8 }],
+    ['a3', { quality: 0.1 }],
+    ['b1', { quality: 0.7 }],
+    ['b2', { quality: 0.6 }],
+  ]);
+  const curve = rejectionCurve(scored, decisions, quality);
+  assert.equal(curve[0], { rejected: 0, error: 3 / 6 });
+  assert.equal(
+    curve.filter(({ rejected }) => [0.2, 0.3, 0.5].includes(rejected)),
+    [
+      { rejected: 0.2, error: 2 / 5 },
+      { rejected: 0.3, error: 1 / 4 },
+      { rejected: 0.5, error: 0 },
+    ],
+  );
+  const useless = new Map([...embeddings.keys()].map((file) => [file, { quality: file === 'a3' ? 1 : 0.5 }]));
+  assert.is(rejectionCurve(scored, decisions, useless).find(({ rejected }) => rejected === 0.5)?.error, 1 / 3);
+});
+
+test('an offset that all points have in common is told, and what is left without it', () => {
+  const labelled: Point[] = [
+    [0, 0],
+    [10, 0],
+    [5, 5],
+    [1, 10],
+    [9, 10],
+  ];
+  const moved = (by: Point): Point[] => labelled.map(([x, y]) => [x + by[0], y + by[1]]);
+  const nose = moved([1, -2]);
+  nose[2] = [nose[2][0] + 5, nose[2][1]];
+  const figures = withoutOffset([
+    { labelled, found: moved([1, -2]) },
+    { labelled, found: nose },
+  ]);
+  assertClose(figures.offset, [0.1, -0.2], 1e-12);
+  assertClose([figures.meanError, figures.medianError, figures.failures], [0.05, 0.05, 0], 1e-9);
 });
 
 test('a threshold of the first fold is judged on the others, one that is given on all', () => {

@@ -2,9 +2,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Point } from '../../src/face/align';
 import type { Box } from '../../src/face/boxes';
+import { fivePoints, landmarkError } from '../../src/face/evaluate-photos';
+import { FIVE_MIRRORED } from '../../src/face/landmark-network';
 import { LandmarkFinder, type LandmarkName, MIRROR_TWIN } from '../../src/face/landmarks';
 import { openWasm } from '../../src/kernels/wasm/backend';
-import { assertClose } from '../helpers/numbers';
+import { assertClose, rejection } from '../helpers/numbers';
 import { mirrorImage, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
 
 const test = suite('landmarks');
@@ -92,6 +94,44 @@ test('the mirror image has the mirrored points', () =>
     for (const [k, [px, py]] of points.entries())
       assert.ok(Math.hypot(back[k][0] - px, back[k][1] - py) < 0.5, `point ${k}: ${back[k]} and ${px},${py}`);
   }));
+
+test('five: they are near what the 68 points say, eyes, nose and mouth in their places', async () => {
+  const found = async (name: LandmarkName) => {
+    const all: Point[][] = [];
+    await withFinder(name, async (finder) => {
+      for (const [photo, face] of FRONTAL)
+        all.push(...(await finder.find(await samplePhoto(photo), [SAMPLE_FACES[photo][face]])));
+    });
+    return all;
+  };
+  const [own, others] = [await found('five'), await found('full')];
+  const errors = own.map((points, k) => landmarkError(points, fivePoints(others[k])));
+  assert.ok(Math.max(...errors) < 0.2, `errors ${errors}`);
+});
+
+test('five: the mirror image has the mirrored points; several at once are the same; edges are no trouble', () =>
+  withFinder('five', async (finder) => {
+    const photo = await samplePhoto('sample6.jpg');
+    const [x, y, width, height] = SAMPLE_FACES['sample6.jpg'][0];
+    const [points] = await finder.find(photo, [[x, y, width, height]]);
+    const [mirrored] = await finder.find(mirrorImage(photo), [[photo.width - x - width, y, width, height]]);
+    for (const [k, [px, py]] of points.entries()) {
+      const [mx, my] = mirrored[FIVE_MIRRORED[k]];
+      // Its first look goes one way only.
+      const away = Math.hypot(photo.width - 1 - mx - px, my - py);
+      assert.ok(away < 0.02 * width, `point ${k}: ${away} pixels`);
+    }
+    const boxes: Box[] = [...SAMPLE_FACES['sample6.jpg'], [-900, -900, 100, 100], [-50, -50, 200, 300]];
+    const together = await finder.find(photo, boxes);
+    for (const [k, box] of boxes.entries())
+      assertClose(together[k].flat(), (await finder.find(photo, [box]))[0].flat(), 1e-4);
+  }));
+
+test('five: where the network is not, the error names it', async () => {
+  const nowhere = new URL('file:///nowhere/');
+  const error = await rejection(LandmarkFinder.open(await opening, 'five', nowhere));
+  assert.match(error.message, /nowhere\/landmarks\.safetensors does not exist$/);
+});
 
 test('a twin of a twin is the point itself; the middle line has itself', () => {
   assert.is(MIRROR_TWIN.length, 68);

@@ -59,7 +59,9 @@ test('a path, raw RGBA, and bytes give the same faces', async () => {
   const faces = await pipeline.embed(samplePath(PHOTO));
   assert.is(faces.length, 3);
   assert.equal(await pipeline.embed(await samplePhoto(PHOTO)), faces);
-  for (const { box, landmarks, chip, embedding, norm, score } of faces) {
+  for (const { box, landmarks, points, quality, chip, embedding, norm, score } of faces) {
+    assert.is(points.length, 5);
+    assert.ok(Object.values(quality).every((value) => value > 0 && value <= 1));
     assert.is(box.length, 4);
     assert.is(landmarks.length, 68);
     assert.equal([chip.width, chip.height, chip.data.length], [150, 150, 4 * 150 * 150]);
@@ -69,6 +71,27 @@ test('a path, raw RGBA, and bytes give the same faces', async () => {
   }
   const jpeg = await jpegOf(await samplePhoto(PHOTO));
   assertSameFaces(fromLeft(await pipeline.embed(jpeg)), fromLeft(faces), 0.98);
+});
+
+test('faces of too little quality are left out', async () => {
+  const pipeline = await shared();
+  const photo = await samplePhoto(PHOTO);
+  const qualities = (await pipeline.embed(photo)).map(({ quality }) => quality.score).sort();
+  const best = await pipeline.embed(photo, { minimumQuality: qualities[2] });
+  assert.equal(
+    best.map(({ quality }) => quality.score),
+    [qualities[2]],
+  );
+  assert.is((await pipeline.embed(photo, { minimumQuality: qualities[0] })).length, 3);
+});
+
+test('aligned by our own five points, the faces are the same people', async () => {
+  const photo = await samplePhoto(PHOTO);
+  const expected = fromLeft(await (await shared()).embed(photo));
+  await using five = await FacePipeline.open({ device: 'wasm', threads: 2, aligner: 'five' });
+  const faces = fromLeft(await five.embed(photo));
+  assertSameFaces(faces, expected, 0.8);
+  assert.not.equal(faces[0].chip, expected[0].chip);
 });
 
 test('mirrored, the same faces in mirrored places', async () => {
