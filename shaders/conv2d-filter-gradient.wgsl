@@ -139,10 +139,10 @@ fn left_at(slot: u32) -> real4 {
   return numbers;
 }
 
+// Past the end stands the last gradient there is: past the last k the input is zero, and columns past the last are not kept.
 fn gradient_at(k: u32, column: u32) -> real4 {
-  let is_inside = (k < sizes.inner) & (column < sizes.columns);
-  let index = select(0u, (k * sizes.columns + column) / LANES, is_inside);
-  return select(real4(), real4(output_gradient[index]), is_inside);
+  let index = min(k, sizes.inner - 1u) * sizes.columns + min(column, sizes.columns - LANES);
+  return real4(output_gradient[index / LANES]);
 }
 
 fn right_at(slot: u32) -> real4 {

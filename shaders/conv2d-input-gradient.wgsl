@@ -155,24 +155,24 @@ fn left_at(slot: u32) -> real4 {
   return numbers;
 }
 
-// filter[p,q,column,o] at a tap.
-fn weight_at(at: Tap, k: u32, column: u32) -> real4 {
-  let is_inside = (k < phase.inner) & (column < sizes.columns);
-  let p = phase.p + u32(at.u) * sizes.stride_y;
-  let q = phase.q + u32(at.v) * sizes.stride_x;
-  let index = ((p * sizes.filter_width + q) * sizes.columns + column) * (sizes.out_channels / LANES) + u32(at.channel);
-  return select(real4(), real4(weights[select(0u, index, is_inside)]), is_inside);
+// filter[p,q,column,o] at a tap. Past the end stands the last weight there is: past the last k the gradient is zero, and
+// columns past the last are not kept.
+fn weight_at(at: Tap, column: u32) -> real4 {
+  let p = min(phase.p + u32(at.u) * sizes.stride_y, sizes.filter_height - 1u);
+  let q = min(phase.q + u32(at.v) * sizes.stride_x, sizes.filter_width - 1u);
+  let row = (p * sizes.filter_width + q) * sizes.columns + min(column, sizes.columns - 1u);
+  return real4(weights[row * (sizes.out_channels / LANES) + u32(at.channel)]);
 }
 
 // Four k of one column.
 fn right_at(slot: u32) -> real4 {
   let column = right_column + slot;
   if (VECTOR) {
-    return weight_at(tap, tap_k, column);
+    return weight_at(tap, column);
   }
   var numbers: real4;
   for (var lane = 0u; lane < 4u; lane++) {
-    numbers[lane] = weight_at(tap_of(tap_k + lane), tap_k + lane, column).x;
+    numbers[lane] = weight_at(tap_of(tap_k + lane), column).x;
   }
   return numbers;
 }

@@ -12,6 +12,7 @@ import { createUniformBuffer, pipelinesOf } from './pipelines';
 import { createProfiler, type Profile } from './profile';
 import { prepareProgram } from './program';
 import { shapeKey, type TileTable } from './tile-table';
+import { createUploads } from './uploads';
 
 export interface WebgpuOptions {
   /** A device that is used as it is and never destroyed; by default one is requested. */
@@ -69,11 +70,15 @@ export async function openWebgpu({
   const uniformBytes = new ArrayBuffer(UNIFORM_STRIDE * CALLS_A_BATCH);
   let callsInBatch = 0;
 
-  const commands = createCommands(device, counts, () => {
-    device.queue.writeBuffer(uniforms, 0, uniformBytes, 0, UNIFORM_STRIDE * callsInBatch);
-    counts.bytesWritten += UNIFORM_STRIDE * callsInBatch;
-    callsInBatch = 0;
+  const commands = createCommands(device, counts, {
+    beforeSubmit() {
+      device.queue.writeBuffer(uniforms, 0, uniformBytes, 0, UNIFORM_STRIDE * callsInBatch);
+      counts.bytesWritten += UNIFORM_STRIDE * callsInBatch;
+      callsInBatch = 0;
+    },
+    afterSubmit: () => uploads.submitted(),
   });
+  const uploads = createUploads(device, commands, counts);
   const buffers = createBuffers(device, counts, commands.flush, limits.bindingBytes);
   const pipelines = pipelinesOf(device, subgroups ?? open.foldsInSubgroups);
   const workgroupLimit = limits.workgroups ?? device.limits.maxComputeWorkgroupsPerDimension;
@@ -121,13 +126,15 @@ export async function openWebgpu({
 
     write(slot, values, offset = 0) {
       assertInside(slot, offset, values.length);
-      // The queue writes at once: it would overtake whatever is encoded but not submitted.
-      commands.flush();
+      const buffer = buffers.at(slot);
       // Shared memory is copied, too: Dawn in Node crashes on it.
       const isPlain = values instanceof Float32Array && values.buffer instanceof ArrayBuffer;
       const numbers = isPlain ? values : Float32Array.from(values);
-      device.queue.writeBuffer(buffers.at(slot), 4 * offset, numbers);
       counts.bytesWritten += numbers.byteLength;
+      if (uploads.isLarge(numbers.byteLength)) return uploads.write(buffer, 4 * offset, numbers);
+      // The queue writes at once: it would overtake whatever is encoded but not submitted.
+      commands.flush();
+      device.queue.writeBuffer(buffer, 4 * offset, numbers);
     },
 
     copy(from: Slot, to: Slot, { length, fromOffset = 0, toOffset = 0 }: CopyRange) {
@@ -187,6 +194,7 @@ export async function openWebgpu({
 
     async close() {
       commands.flush();
+      uploads.close();
       buffers.close();
       uniforms.destroy();
       open.close();

@@ -5,6 +5,7 @@ import { View, wholeOf } from './view';
 // The numbers of the WebGPU specification: the globals GPUBufferUsage and GPUMapMode exist in browsers only.
 export const BUFFER_USAGE = {
   mapRead: 0x1,
+  mapWrite: 0x2,
   copySource: 0x4,
   copyDestination: 0x8,
   uniform: 0x40,

@@ -21,8 +21,15 @@ export interface Commands {
 /** Describes the pass of a dispatch that is to be timed: timestamps are taken where passes begin and end. */
 export type Clock = (dispatch: Dispatch) => GPUComputePassDescriptor;
 
-/** @param beforeSubmit is called before each submission, to write what the encoded work reads. */
-export function createCommands(device: GPUDevice, counts: Counts, beforeSubmit: () => void): Commands {
+/**
+ * @param beforeSubmit is called before each submission, to write what the encoded work reads
+ * @param afterSubmit is called after each
+ */
+export function createCommands(
+  device: GPUDevice,
+  counts: Counts,
+  { beforeSubmit, afterSubmit }: { beforeSubmit: () => void; afterSubmit: () => void },
+): Commands {
   let encoder: GPUCommandEncoder | undefined;
   let pass: GPUComputePassEncoder | undefined;
   let dispatches = 0;
@@ -40,6 +47,7 @@ export function createCommands(device: GPUDevice, counts: Counts, beforeSubmit: 
     counts.submits++;
     encoder = undefined;
     dispatches = 0;
+    afterSubmit();
   };
 
   return {
