@@ -4,6 +4,7 @@ import { tiledFilterGradient, tiledInputGradient } from './conv2d-gradient';
 import type { Dispatch } from './dispatch';
 import { TILES, type Tile, workgroupsOf } from './gemm';
 import { pointwise } from './matmul';
+import { allowsWinograd, winogradConv2d, winogradInputGradient } from './winograd';
 
 /** One way to carry a call out. */
 export interface Candidate {
@@ -17,13 +18,30 @@ const WORKGROUPS_OF_PARTS = [128, 512, 2048];
 
 const nameOf = ({ rows, columns, inner, rowsPerThread }: Tile) => `${rows}x${columns}x${inner}, ${rowsPerThread} rows`;
 
-/** All ways to carry out a call that has a choice of tiles; none for the others. All of them give what the call asks for. */
+const winogradTiles = (
+  call: KernelCall<'conv2d' | 'conv2dInputGradient'>,
+  dispatchesWith: (tile: Tile) => Dispatch[],
+): Candidate[] =>
+  allowsWinograd(call)
+    ? TILES.map((tile) => ({ tile: `Winograd, ${nameOf(tile)}`, dispatches: dispatchesWith(tile) }))
+    : [];
+
+/**
+ * All ways to carry out a call that has a choice of tiles; none for the others. All of them give what the call asks for,
+ * up to rounding. Winograd's is here only, to be measured: no rule of thumb chooses it.
+ */
 export function candidates(call: KernelCall): Candidate[] {
   switch (call.kernel) {
     case 'conv2d':
-      return TILES.map((tile) => ({ tile: nameOf(tile), dispatches: [tiledConv2d(call, tile)] }));
+      return [
+        ...TILES.map((tile) => ({ tile: nameOf(tile), dispatches: [tiledConv2d(call, tile)] })),
+        ...winogradTiles(call, (tile) => winogradConv2d(call, tile)),
+      ];
     case 'conv2dInputGradient':
-      return TILES.map((tile) => ({ tile: nameOf(tile), dispatches: [tiledInputGradient(call, tile)] }));
+      return [
+        ...TILES.map((tile) => ({ tile: nameOf(tile), dispatches: [tiledInputGradient(call, tile)] })),
+        ...winogradTiles(call, (tile) => winogradInputGradient(call, tile)),
+      ];
     case 'conv2dFilterGradient': {
       const { filterHeight, filterWidth, inChannels, outChannels } = call.attributes;
       const rows = filterHeight * filterWidth * inChannels;
