@@ -5,7 +5,7 @@ import type { Conv2dSizes, KernelCall } from '../../../src/kernels/kernel';
 import { openReference } from '../../../src/kernels/reference/backend';
 import { openWebgpu, type WebgpuBackend } from '../../../src/kernels/webgpu/backend';
 import { candidates } from '../../../src/kernels/webgpu/candidates';
-import { TILES } from '../../../src/kernels/webgpu/gemm';
+import { TILES, type Tile } from '../../../src/kernels/webgpu/gemm';
 import { dispatchesOf } from '../../../src/kernels/webgpu/kernels';
 import { shapeKey } from '../../../src/kernels/webgpu/tile-table';
 import { winogradConv2d, winogradInputGradient } from '../../../src/kernels/webgpu/winograd';
@@ -131,28 +131,27 @@ test('the gradient of the input, with and without another gradient added', async
     }
 });
 
-test('with every tile; the same bits in every run, and no scratch is left', async () => {
+test('with tiles of several forms; the same bits in every run, and no scratch is left', async () => {
   if (!backend) return;
   const forwards = convolution(backend, SIZES[0], true);
   const back = inputGradient(backend, SIZES[0], true);
   const right = await expected((reference) => convolution(reference, SIZES[0], true));
   const rightBack = await expected((reference) => inputGradient(reference, SIZES[0], true));
   const bytes = backend.liveBytes;
-  // A pipeline for each. Turned filters are loaded alike with all tiles, the others one, two or four times a thread.
-  const runs = [
-    ...TILES.map((tile) => ({ tile, call: forwards, dispatches: winogradConv2d(forwards, tile), right })),
-    ...TILES.filter(({ columns, slices }) => columns === 64 || slices > 1).map((tile) => ({
-      tile,
-      call: back,
-      dispatches: winogradInputGradient(back, tile),
-      right: rightBack,
-    })),
-  ];
-  for (const { tile, call, dispatches, right } of runs) {
+  const run = (tile: Tile) => ({ tile, call: forwards, dispatches: winogradConv2d(forwards, tile), right });
+  const runBack = (tile: Tile) => ({
+    tile,
+    call: back,
+    dispatches: winogradInputGradient(back, tile),
+    right: rightBack,
+  });
+  // Filters are loaded four times, once and twice a thread, and turned; a software GPU compiles each for seconds.
+  const runs = [...[TILES[1], TILES[3], TILES[5]].map(run), ...[TILES[2], TILES[5]].map(runBack)];
+  for (const { tile, call, dispatches, right: sums } of runs) {
     const program = await backend.prepareDispatches(dispatches);
     program.run();
     const first = await backend.read(call.outputs.output);
-    assertClose(first, right, `${call.kernel} ${tile.rows}x${tile.columns}`);
+    assertClose(first, sums, `${call.kernel} ${tile.rows}x${tile.columns}`);
     program.run();
     assert.equal(await backend.read(call.outputs.output), first);
     program.free();
