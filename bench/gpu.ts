@@ -5,10 +5,8 @@
  *
  *   npm run bench -- gpu [--batch 1,32] [--train 32] [--preset tiny|default] [--seconds 10] [--json]
  */
-import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
-import { softwareGpuEnvironment } from '../scripts/software-gpu.mjs';
 import { type MeasureOptions, medianTimes } from '../src/bench/measure';
 import { drawnBatch, recordedTraining, type TrainingBatch } from '../src/bench/training-step';
 import { exportPretrained } from '../src/face/onnx';
@@ -18,6 +16,7 @@ import { openWebgpu } from '../src/kernels/webgpu/backend';
 import { MINI_RESNET_PRESETS, MiniResNet } from '../src/nn/mini-resnet';
 import { encodeOnnx } from '../src/nn/onnx/proto';
 import { random } from '../src/tensor/random';
+import { startOnSoftware } from './helpers/software-gpu';
 import {
   drawnChips,
   type Embed,
@@ -188,17 +187,6 @@ function print(rows: readonly Row[], device: string): void {
   console.log(`Node ${process.version}, one process, ${device}. Medians; uploading and reading included.`);
   console.log("Ratio: time by that of likeness. Off by: from likeness, an embedding's number or a loss.");
   console.log(`${table}`);
-}
-
-/** Once more with SwiftShader, which the system's loader must find when a process starts; a real card comes first. */
-async function startOnSoftware(error: unknown): Promise<never> {
-  const environment = await softwareGpuEnvironment();
-  if (process.env.LIKENESS_BENCH_SOFTWARE || Object.keys(environment).length === 0) throw error;
-  const { status } = spawnSync(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
-    env: { ...process.env, ...environment, LIKENESS_BENCH_SOFTWARE: '1' },
-    stdio: 'inherit',
-  });
-  process.exit(status ?? 1);
 }
 
 const { values } = parseArgs({

@@ -2,8 +2,9 @@ import type { KernelCall } from '../kernel';
 import { tiledConv2d } from './conv2d';
 import { filterTilesFor, tiledFilterGradient, tiledInputGradient } from './conv2d-gradient';
 import type { Dispatch } from './dispatch';
-import { type Tile, tilesFor, workgroupsOf } from './gemm';
+import { TILES, type Tile, tilesFor, workgroupsOf } from './gemm';
 import { pointwise } from './matmul';
+import { allowsWinograd, winogradConv2d, winogradInputGradient } from './winograd';
 
 /** One way to carry a call out. */
 export interface Candidate {
@@ -17,22 +18,39 @@ const WORKGROUPS_OF_PARTS = [256, 512, 1024, 2048];
 
 const nameOf = ({ rows, columns, inner, rowsPerThread }: Tile) => `${rows}x${columns}x${inner}, ${rowsPerThread} rows`;
 
-/** All ways to carry out a call that has a choice of tiles; none for the others. All of them give what the call asks for. */
+const winogradTiles = (
+  call: KernelCall<'conv2d' | 'conv2dInputGradient'>,
+  dispatchesWith: (tile: Tile) => Dispatch[],
+): Candidate[] =>
+  allowsWinograd(call)
+    ? TILES.map((tile) => ({ tile: `Winograd, ${nameOf(tile)}`, dispatches: dispatchesWith(tile) }))
+    : [];
+
+/**
+ * All ways to carry out a call that has a choice of tiles; none for the others. All of them give what the call asks for,
+ * up to rounding. Winograd's is here only, to be measured: no rule of thumb chooses it.
+ */
 export function candidates(call: KernelCall): Candidate[] {
   switch (call.kernel) {
     case 'conv2d': {
       const { inChannels, outChannels } = call.attributes;
-      return tilesFor(inChannels, outChannels).map((tile) => ({
-        tile: nameOf(tile),
-        dispatches: [tiledConv2d(call, tile)],
-      }));
+      return [
+        ...tilesFor(inChannels, outChannels).map((tile) => ({
+          tile: nameOf(tile),
+          dispatches: [tiledConv2d(call, tile)],
+        })),
+        ...winogradTiles(call, (tile) => winogradConv2d(call, tile)),
+      ];
     }
     case 'conv2dInputGradient': {
       const { inChannels, outChannels } = call.attributes;
-      return tilesFor(inChannels, outChannels).map((tile) => ({
-        tile: nameOf(tile),
-        dispatches: [tiledInputGradient(call, tile)],
-      }));
+      return [
+        ...tilesFor(inChannels, outChannels).map((tile) => ({
+          tile: nameOf(tile),
+          dispatches: [tiledInputGradient(call, tile)],
+        })),
+        ...winogradTiles(call, (tile) => winogradInputGradient(call, tile)),
+      ];
     }
     case 'conv2dFilterGradient': {
       const { filterHeight, filterWidth, inChannels, outChannels } = call.attributes;

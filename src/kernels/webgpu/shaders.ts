@@ -56,6 +56,10 @@ import sumRows from '../../../shaders/sum-rows.wgsl';
 import transpose from '../../../shaders/transpose.wgsl';
 import updateMoments from '../../../shaders/update-moments.wgsl';
 import window from '../../../shaders/window.wgsl';
+import winogradFilter from '../../../shaders/winograd-filter.wgsl';
+import winogradInput from '../../../shaders/winograd-input.wgsl';
+import winogradOutput from '../../../shaders/winograd-output.wgsl';
+import winogradProducts from '../../../shaders/winograd-products.wgsl';
 
 const numbers = lanes1 + lanes;
 const vectors = lanes4 + lanes;
@@ -127,6 +131,10 @@ const sources = {
   sumRowsVectors: vectors + reduction + sumRows,
   transpose,
   updateMoments,
+  winogradFilter,
+  winogradInput,
+  winogradOutput: vectors + winogradOutput,
+  winogradProducts: vectors + gemm + winogradProducts,
 };
 
 export type ShaderName = keyof typeof sources;
