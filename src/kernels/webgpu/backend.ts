@@ -131,9 +131,9 @@ export async function openWebgpu({
       const isPlain = values instanceof Float32Array && values.buffer instanceof ArrayBuffer;
       const numbers = isPlain ? values : Float32Array.from(values);
       counts.bytesWritten += numbers.byteLength;
-      if (uploads.isLarge(numbers.byteLength)) return uploads.write(buffer, 4 * offset, numbers);
+      if (uploads.write(buffer, 4 * offset, numbers)) return;
       // The queue writes at once: it would overtake whatever is encoded but not submitted.
-      commands.flush();
+      if (!commands.mayOvertake(buffer)) commands.flush();
       device.queue.writeBuffer(buffer, 4 * offset, numbers);
     },
 

@@ -13,6 +13,8 @@ export interface Commands {
   /** From now on each dispatch gets a pass of its own, as the clock describes it; without one they share passes again. */
   clocked(clock: Clock | undefined): void;
   copy(from: GPUBuffer, fromOffset: number, to: GPUBuffer, toOffset: number, bytes: number): void;
+  /** Whether the queue may write to a buffer at once, before what is encoded: nothing of that has to do with the buffer. */
+  mayOvertake(buffer: GPUBuffer): boolean;
   /** Submits if the batch is full. */
   flushIfFull(): void;
   flush(): void;
@@ -33,6 +35,7 @@ export function createCommands(
   let encoder: GPUCommandEncoder | undefined;
   let pass: GPUComputePassEncoder | undefined;
   let dispatches = 0;
+  const copied = new Set<GPUBuffer>();
   let clock: Clock | undefined;
 
   const endPass = () => {
@@ -47,6 +50,7 @@ export function createCommands(
     counts.submits++;
     encoder = undefined;
     dispatches = 0;
+    copied.clear();
     afterSubmit();
   };
 
@@ -70,7 +74,9 @@ export function createCommands(
       endPass();
       encoder ??= device.createCommandEncoder();
       encoder.copyBufferToBuffer(from, fromOffset, to, toOffset, bytes);
+      copied.add(from).add(to);
     },
+    mayOvertake: (buffer) => dispatches === 0 && !copied.has(buffer),
     flushIfFull() {
       if (dispatches >= DISPATCHES_A_BATCH) flush();
     },

@@ -20,10 +20,10 @@ export interface Tile {
  */
 export const TILES: readonly Tile[] = [
   { rows: 128, columns: 128, inner: 16, rowsPerThread: 16, columnVectors: 2, slices: 1, enough: 768 },
-  { rows: 64, columns: 64, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1, enough: 256 },
+  { rows: 64, columns: 64, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1, enough: 160 },
   { rows: 128, columns: 32, inner: 16, rowsPerThread: 8, columnVectors: 1, slices: 1, enough: 512 },
   { rows: 32, columns: 32, inner: 32, rowsPerThread: 4, columnVectors: 1, slices: 2, enough: 128 },
-  { rows: 16, columns: 16, inner: 128, rowsPerThread: 4, columnVectors: 1, slices: 8, enough: 0 },
+  { rows: 16, columns: 16, inner: 64, rowsPerThread: 4, columnVectors: 1, slices: 4, enough: 0 },
 ];
 
 /** Tiles in a product of `rows` x `columns`. */

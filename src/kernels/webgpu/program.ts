@@ -70,7 +70,7 @@ export async function prepareProgram(
   const writeChanges = () => {
     const { first, end } = unwritten;
     if (first >= end) return;
-    commands.flush(); // what is encoded and not submitted has uniforms of its own
+    if (!commands.mayOvertake(uniforms)) commands.flush(); // what is encoded has uniforms of its own
     const [start, bytes] = [UNIFORM_STRIDE * first, UNIFORM_STRIDE * (end - first)];
     device.queue.writeBuffer(uniforms, start, uniformBytes, start, bytes);
     counts.bytesWritten += bytes;
