@@ -2,7 +2,7 @@ import type { Backend, Numbers } from '../kernels/backend';
 import type { Affine } from './align';
 import { type Box, mergeBoxes, type ScoredBox } from './boxes';
 import type { RawImage } from './image';
-import { Network } from './network';
+import { Network, type NetworkOptions } from './network';
 import { warpPhoto } from './warp';
 
 export type DetectorName = 'tiny' | 'ssd';
@@ -161,9 +161,9 @@ export class Detector {
     this.#architecture = architecture;
   }
 
-  static async open(backend: Backend, name: DetectorName, weights?: URL): Promise<Detector> {
+  static async open(backend: Backend, name: DetectorName, options?: NetworkOptions): Promise<Detector> {
     const architecture = ARCHITECTURES[name];
-    return new Detector(backend, await Network.open(backend, architecture.network, weights), architecture);
+    return new Detector(backend, await Network.open(backend, architecture.network, options), architecture);
   }
 
   /** Compiles what the first look needs. */

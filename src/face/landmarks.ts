@@ -2,7 +2,7 @@ import type { Backend } from '../kernels/backend';
 import { type Affine, apply, mirrored, type Point } from './align';
 import type { Box } from './boxes';
 import type { RawImage } from './image';
-import { Network } from './network';
+import { Network, type NetworkOptions } from './network';
 import { warpPhoto } from './warp';
 
 export type LandmarkName = 'full' | 'tiny';
@@ -28,10 +28,10 @@ export class LandmarkFinder {
     this.#network = network;
   }
 
-  static async open(backend: Backend, name: LandmarkName, weights?: URL): Promise<LandmarkFinder> {
+  static async open(backend: Backend, name: LandmarkName, options?: NetworkOptions): Promise<LandmarkFinder> {
     return new LandmarkFinder(
       backend,
-      await Network.open(backend, name === 'full' ? 'face_landmark_68' : 'face_landmark_68_tiny', weights),
+      await Network.open(backend, name === 'full' ? 'face_landmark_68' : 'face_landmark_68_tiny', options),
     );
   }
 

@@ -103,20 +103,21 @@ export class FacePipeline {
   readonly #people: ClosedSet | undefined;
 
   private constructor(backend: Backend, reason: string, model: FaceModel | undefined, options: PipelineOptions) {
-    const { detector = 'tiny', landmarks = 'full', flip = true, weights } = options;
+    const { detector = 'tiny', landmarks = 'full', flip = true, precision = 'full', weights } = options;
+    const networkOptions = { weights, precision };
     this.device = { name: backend.name, description: backend.description, reason };
     this.#backend = backend;
     this.#flip = flip;
-    this.#detector = new Lazy(() => Detector.open(backend, detector, weights));
-    this.#landmarkFinder = new Lazy(() => LandmarkFinder.open(backend, landmarks, weights));
+    this.#detector = new Lazy(() => Detector.open(backend, detector, networkOptions));
+    this.#landmarkFinder = new Lazy(() => LandmarkFinder.open(backend, landmarks, networkOptions));
     if (model) {
-      const embedder = new ModelEmbedder(backend, model);
+      const embedder = new ModelEmbedder(backend, model, precision);
       this.model = { name: embedder.name, dimension: embedder.dimension };
       this.#embedder = Lazy.of(embedder);
       this.#people = new ClosedSet(model);
     } else {
       this.model = PRETRAINED;
-      this.#embedder = new Lazy(() => PretrainedEmbedder.open(backend, weights));
+      this.#embedder = new Lazy(() => PretrainedEmbedder.open(backend, networkOptions));
     }
   }
 
