@@ -7,8 +7,8 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<Numbers>;
-@group(0) @binding(2) var<storage, read_write> output: array<Numbers>;
+@group(0) @binding(1) var<storage, read> input: array<Lanes>;
+@group(0) @binding(2) var<storage, read_write> output: array<Lanes>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -16,5 +16,5 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  output[i] = activate_all(input[i], sizes.slope, sizes.ceiling);
+  output[i] = Lanes(activate_all(Numbers(input[i]), sizes.slope, sizes.ceiling));
 }

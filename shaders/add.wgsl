@@ -8,9 +8,9 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> left: array<Numbers>;
-@group(0) @binding(2) var<storage, read> right: array<Numbers>;
-@group(0) @binding(3) var<storage, read_write> output: array<Numbers>;
+@group(0) @binding(1) var<storage, read> left: array<Lanes>;
+@group(0) @binding(2) var<storage, read> right: array<Lanes>;
+@group(0) @binding(3) var<storage, read_write> output: array<Lanes>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -18,5 +18,6 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  output[i] = activate_all(left[i] + right[i % sizes.right_length], sizes.slope, sizes.ceiling);
+  let sum = Numbers(left[i]) + Numbers(right[i % sizes.right_length]);
+  output[i] = Lanes(activate_all(sum, sizes.slope, sizes.ceiling));
 }

@@ -19,8 +19,8 @@ struct Window {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Window;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -30,7 +30,7 @@ fn main(thread: Thread) {
     return;
   }
   if (place.c >= sizes.channels) {
-    output[index] = 0.0;
+    output[index] = real();
     return;
   }
   var sum = 0.0;
@@ -46,9 +46,9 @@ fn main(thread: Thread) {
         continue;
       }
       let pixel = (place.n * u32(sizes.height) + u32(y)) * u32(sizes.width) + u32(x);
-      sum += input[pixel * sizes.channels + place.c];
+      sum += f32(input[pixel * sizes.channels + place.c]);
       count += 1.0;
     }
   }
-  output[index] = sum / max(count, 1.0);
+  output[index] = real(sum / max(count, 1.0));
 }

@@ -7,12 +7,12 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
 @group(0) @binding(2) var<storage, read> mean: array<f32>;
 @group(0) @binding(3) var<storage, read> variance: array<f32>;
 @group(0) @binding(4) var<storage, read> gamma: array<f32>;
 @group(0) @binding(5) var<storage, read> beta: array<f32>;
-@group(0) @binding(6) var<storage, read_write> output: array<f32>;
+@group(0) @binding(6) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -22,5 +22,5 @@ fn main(thread: Thread) {
   }
   let c = i % sizes.channels;
   let deviation = sqrt(variance[c] + sizes.epsilon);
-  output[i] = (input[i] - mean[c]) / deviation * gamma[c] + beta[c];
+  output[i] = real((f32(input[i]) - mean[c]) / deviation * gamma[c] + beta[c]);
 }

@@ -20,10 +20,10 @@ struct Window {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Window;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> weights: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read> weights: array<real>;
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -47,8 +47,9 @@ fn main(thread: Thread) {
         continue;
       }
       let pixel = (place.n * u32(sizes.height) + u32(y)) * u32(sizes.width) + u32(x);
-      sum += input[pixel * sizes.channels + place.c] * weights[(p * sizes.filter_width + q) * sizes.channels + place.c];
+      let weight = weights[(p * sizes.filter_width + q) * sizes.channels + place.c];
+      sum += f32(input[pixel * sizes.channels + place.c]) * f32(weight);
     }
   }
-  output[index] = activate(sum, sizes.slope, sizes.ceiling);
+  output[index] = real(activate(sum, sizes.slope, sizes.ceiling));
 }

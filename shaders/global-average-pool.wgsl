@@ -8,8 +8,8 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -21,7 +21,7 @@ fn main(thread: Thread) {
   let start = n * sizes.positions * sizes.channels + index % sizes.channels;
   var sum = 0.0;
   for (var position = 0u; position < sizes.positions; position++) {
-    sum += input[start + position * sizes.channels];
+    sum += f32(input[start + position * sizes.channels]);
   }
-  output[index] = sum / f32(sizes.positions);
+  output[index] = real(sum / f32(sizes.positions));
 }

@@ -7,8 +7,8 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(THREADS)
 fn main(thread: RowThread) {
@@ -17,11 +17,12 @@ fn main(thread: RowThread) {
 
   var squares = 0.0;
   for (var c = local; c < sizes.columns; c += THREADS) {
-    squares += input[start + c] * input[start + c];
+    let x = f32(input[start + c]);
+    squares += x * x;
   }
   let length = max(sqrt(sum_of(thread, squares)), sizes.epsilon);
 
   for (var c = local; c < sizes.columns; c += THREADS) {
-    output[start + c] = input[start + c] / length;
+    output[start + c] = real(f32(input[start + c]) / length);
   }
 }

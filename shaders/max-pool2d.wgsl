@@ -17,8 +17,8 @@ struct Window {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Window;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -39,8 +39,8 @@ fn main(thread: Thread) {
         continue;
       }
       let pixel = (place.n * u32(sizes.height) + u32(y)) * u32(sizes.width) + u32(x);
-      largest = max(largest, input[pixel * sizes.channels + place.c]);
+      largest = max(largest, f32(input[pixel * sizes.channels + place.c]));
     }
   }
-  output[index] = largest;
+  output[index] = real(largest);
 }

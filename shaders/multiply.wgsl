@@ -6,9 +6,9 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> left: array<f32>;
-@group(0) @binding(2) var<storage, read> right: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> left: array<real>;
+@group(0) @binding(2) var<storage, read> right: array<real>;
+@group(0) @binding(3) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -16,5 +16,5 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  output[i] = left[i] * right[i % sizes.right_length];
+  output[i] = real(f32(left[i]) * f32(right[i % sizes.right_length]));
 }

@@ -13,8 +13,8 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -25,7 +25,7 @@ fn main(thread: Thread) {
   }
   let y = i32(place.i) - sizes.top;
   let x = i32(place.j) - sizes.left;
-  var value = 0.0;
+  var value = real();
   if (y >= 0 && y < sizes.height && x >= 0 && x < sizes.width && place.c < sizes.channels) {
     let pixel = (place.n * u32(sizes.height) + u32(y)) * u32(sizes.width) + u32(x);
     value = input[pixel * sizes.channels + place.c];

@@ -6,9 +6,9 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
 @group(0) @binding(2) var<storage, read> slopes: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -16,6 +16,6 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  let x = input[i];
-  output[i] = select(slopes[i % sizes.channels] * x, x, x > 0.0);
+  let x = f32(input[i]);
+  output[i] = real(select(slopes[i % sizes.channels] * x, x, x > 0.0));
 }

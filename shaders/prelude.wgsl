@@ -1,8 +1,4 @@
-// Prepended to every shader.
-
-// What buffers hold. Sums are always made in f32.
-alias real = f32;
-alias real4 = vec4f;
+// Prepended to every shader, after storage-f32.wgsl or storage-f16.wgsl.
 
 // Threads in a workgroup where each thread computes one number.
 const WORKGROUP = 256u;

@@ -11,8 +11,8 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 // Two neighbouring rows (or columns) and how far the position lies from the first towards the second.
 struct Between {
@@ -32,7 +32,7 @@ fn between(j: u32, length: u32, out_length: u32) -> Between {
 }
 
 fn pixel(n: u32, y: u32, x: u32, c: u32) -> f32 {
-  return input[((n * sizes.height + y) * sizes.width + x) * sizes.channels + c];
+  return f32(input[((n * sizes.height + y) * sizes.width + x) * sizes.channels + c]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -46,5 +46,5 @@ fn main(thread: Thread) {
   let x = between(place.j, sizes.width, sizes.out_width);
   let upper = mix(pixel(place.n, y.first, x.first, place.c), pixel(place.n, y.first, x.second, place.c), x.share);
   let lower = mix(pixel(place.n, y.second, x.first, place.c), pixel(place.n, y.second, x.second, place.c), x.share);
-  output[index] = mix(upper, lower, y.share);
+  output[index] = real(mix(upper, lower, y.share));
 }

@@ -8,10 +8,10 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
 @group(0) @binding(2) var<storage, read> scale: array<f32>;
 @group(0) @binding(3) var<storage, read> shift: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(4) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -20,5 +20,5 @@ fn main(thread: Thread) {
     return;
   }
   let c = i % sizes.channels;
-  output[i] = activate(input[i] * scale[c] + shift[c], sizes.slope, sizes.ceiling);
+  output[i] = real(activate(f32(input[i]) * scale[c] + shift[c], sizes.slope, sizes.ceiling));
 }

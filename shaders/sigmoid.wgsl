@@ -5,8 +5,8 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -14,6 +14,7 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  let e = exp(-abs(input[i]));
-  output[i] = select(e, 1.0, input[i] > 0.0) / (1.0 + e);
+  let x = f32(input[i]);
+  let e = exp(-abs(x));
+  output[i] = real(select(e, 1.0, x > 0.0) / (1.0 + e));
 }

@@ -6,8 +6,8 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(THREADS)
 fn main(thread: RowThread) {
@@ -16,17 +16,17 @@ fn main(thread: RowThread) {
 
   var largest = -3.4028234e38;
   for (var c = local; c < sizes.columns; c += THREADS) {
-    largest = max(largest, input[start + c]);
+    largest = max(largest, f32(input[start + c]));
   }
   largest = largest_of(thread, largest);
 
   var sum = 0.0;
   for (var c = local; c < sizes.columns; c += THREADS) {
-    sum += exp(input[start + c] - largest);
+    sum += exp(f32(input[start + c]) - largest);
   }
   sum = sum_of(thread, sum);
 
   for (var c = local; c < sizes.columns; c += THREADS) {
-    output[start + c] = exp(input[start + c] - largest) / sum;
+    output[start + c] = real(exp(f32(input[start + c]) - largest) / sum);
   }
 }

@@ -1,5 +1,5 @@
 import { openPretrained } from '../face/pretrained/networks';
-import type { Backend } from '../kernels/backend';
+import type { Backend, Precision } from '../kernels/backend';
 import { multiplyAdds } from '../kernels/multiply-adds';
 import { compile, type Forward } from '../nn/compile';
 import { MINI_RESNET_PRESETS, MiniResNet } from '../nn/mini-resnet';
@@ -11,6 +11,8 @@ import { drawnBatch, recordedTraining } from './training-step';
 
 export const TASKS = ['face-resnet', 'mini-resnet', 'train-step', 'gemm', 'conv'] as const;
 export type TaskName = (typeof TASKS)[number];
+/** Those that are a network's plan, and may be in half precision. */
+export const NETWORK_TASKS = ['face-resnet', 'mini-resnet'] as const;
 
 /** Something to be timed. */
 export interface Task {
@@ -62,29 +64,33 @@ const LAYERS: readonly (readonly [side: number, stride: number, inChannels: numb
 const NETWORK_BATCHES = [1, 32];
 const TRAINING_BATCH = 32;
 
-/** @param batch in place of the usual ones: 1 and 32, in training 32; products have none */
-export function tasksOf(name: TaskName, batch?: number): Task[] {
+/**
+ * @param batch     in place of the usual ones: 1 and 32, in training 32; products have none
+ * @param precision of networks
+ */
+export function tasksOf(name: TaskName, batch?: number, precision: Precision = 'full'): Task[] {
   const batches = batch === undefined ? NETWORK_BATCHES : [batch];
   if (name === 'gemm') return PRODUCTS.map((sizes) => productTask(...sizes));
   if (name === 'train-step') return [trainingTask(batch ?? TRAINING_BATCH)];
   if (name === 'conv') return batches.flatMap((size) => LAYERS.map((layer) => layerTask(size, ...layer)));
-  return batches.map(name === 'face-resnet' ? faceResnetTask : miniResnetTask);
+  const task = name === 'face-resnet' ? faceResnetTask : miniResnetTask;
+  return batches.map((size) => task(size, precision));
 }
 
 export const peakTasks = ({ name }: Backend): Task[] =>
   (name === 'reference' ? SLOW_PEAK_PRODUCTS : PEAK_PRODUCTS).map((sizes) => productTask(...sizes));
 
-const faceResnetTask = (batch: number): Task => ({
+const faceResnetTask = (batch: number, precision: Precision): Task => ({
   task: 'face-resnet',
   title: 'dlib face ResNet, 150 x 150',
   batch,
   open: async (backend) => {
     const { forward, weights } = await openPretrained(backend, 'face_recognition');
-    return openNetwork(backend, forward, [batch, 150, 150, 3], () => weights.dispose());
+    return openNetwork(backend, forward, [batch, 150, 150, 3], precision, () => weights.dispose());
   },
 });
 
-const miniResnetTask = (batch: number): Task => ({
+const miniResnetTask = (batch: number, precision: Precision): Task => ({
   task: 'mini-resnet',
   title: 'MiniResNet, 112 x 112, embedding',
   batch,
@@ -92,7 +98,7 @@ const miniResnetTask = (batch: number): Task => ({
     const network = newMiniResnet(backend);
     const { height, width, channels } = network.options.input;
     const forward: Forward = (images) => [network.embed(images)];
-    return openNetwork(backend, forward, [batch, height, width, channels], () => network.dispose());
+    return openNetwork(backend, forward, [batch, height, width, channels], precision, () => network.dispose());
   },
 });
 
@@ -140,9 +146,10 @@ async function openNetwork(
   backend: Backend,
   forward: Forward,
   shape: Shape,
+  precision: Precision,
   disposeWeights: () => void,
 ): Promise<OpenTask> {
-  const plan = await compile(backend, forward, shape).finally(disposeWeights);
+  const plan = await compile(backend, forward, shape, { precision }).finally(disposeWeights);
   const generator = random(1);
   backend.write(
     plan.input.slot,

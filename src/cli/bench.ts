@@ -1,10 +1,10 @@
 import { platform } from '#platform';
 import { median, repeatedTimes } from '../bench/measure';
-import { peakTasks, TASKS, type Task, type TaskName, tasksOf } from '../bench/tasks';
+import { NETWORK_TASKS, peakTasks, TASKS, type Task, type TaskName, tasksOf } from '../bench/tasks';
 import type { Backend, DeviceName } from '../kernels/backend';
 import { openDevice } from '../tensor/device';
 import type { CommonOptions } from './options';
-import { digits, printDevice, printJson, printLine, printTable, tell } from './output';
+import { digits, printDevice, printJson, printLine, printTable, tell, UserError } from './output';
 import { cachedTiles } from './tiles';
 
 export interface BenchOptions extends CommonOptions {
@@ -15,6 +15,7 @@ export interface BenchOptions extends CommonOptions {
   profile?: boolean;
   compare?: boolean;
   tune?: boolean;
+  half?: boolean;
   out?: string;
 }
 
@@ -42,10 +43,14 @@ export interface Measurement {
 
 /** `likeness bench`: how fast the networks, a step of training, products and single layers are here. */
 export async function bench(options: BenchOptions, signal: AbortSignal): Promise<void> {
-  const { task, batch, json, progress } = options;
-  const { backend, reason } = await openDevice(options.device, { ...options, tiles: cachedTiles });
+  const { task, batch, json, progress, half = false } = options;
+  if (half && task && !isNetworkTask(task))
+    throw new UserError(`--half is for networks: ${NETWORK_TASKS.join(' and ')}`);
+  const precision = half ? 'half' : 'full';
+  const { backend, reason } = await openDevice(options.device, { ...options, precision, tiles: cachedTiles });
   try {
-    const tasks = (task ? [task] : TASKS).flatMap((name) => tasksOf(name, batch));
+    const names = task ? [task] : half ? NETWORK_TASKS : TASKS;
+    const tasks = names.flatMap((name) => tasksOf(name, batch, precision));
     const note = (sentence: string) => {
       if (progress) tell(sentence);
     };
@@ -90,6 +95,8 @@ export async function bench(options: BenchOptions, signal: AbortSignal): Promise
     await backend.close();
   }
 }
+
+const isNetworkTask = (name: TaskName): boolean => NETWORK_TASKS.some((one) => one === name);
 
 async function measure(
   backend: Backend,

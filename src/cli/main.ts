@@ -15,6 +15,7 @@ import {
   EXPORT_EXAMPLES,
   exportOptions,
   falseMatchRateOption,
+  halfOption,
   modelOption,
   noFlipOption,
   number,
@@ -86,6 +87,7 @@ command('embed <photo...>', 'turn each face into numbers: 128, or as many as --m
   ...photoOptions(),
   outOption('write the photos with their faces marked: a folder, or a .png file for one photo'),
   noFlipOption(),
+  halfOption(),
   modelOption(),
   new Option(
     '--aligned',
@@ -103,6 +105,7 @@ command('verify <photo> <other-photo>', 'tell whether two photos show one person
   ...photoOptions(),
   outOption('write the photos with the compared faces marked: a folder'),
   noFlipOption(),
+  halfOption(),
   modelOption(),
   thresholdOption(),
   falseMatchRateOption(),

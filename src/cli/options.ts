@@ -22,6 +22,7 @@ export interface PhotoOptions extends CommonOptions {
   out?: string;
   progress: boolean;
   model?: string;
+  half?: boolean;
 }
 
 export interface EmbedOptions extends PhotoOptions {
@@ -152,6 +153,11 @@ export const benchOptions = () => [
   new Option('--out <path>', 'of --compare: write its chart, as .html or .svg'),
   new Option('--profile', 'where the time goes on the GPU, kernel by kernel').conflicts(['compare', 'tune']),
   new Option('--tune', 'find the fastest tiles on this GPU, and use them from now on').conflicts('compare'),
+  new Option('--half', 'the networks with 16 bits a number, on a GPU that can').conflicts([
+    'compare',
+    'profile',
+    'tune',
+  ]),
   new Option('--no-progress', 'nothing on stderr while it measures'),
 ];
 
@@ -202,6 +208,8 @@ The file is ONNX IR 8, opset 17, float32. Its input is 'input' [batch, channels,
 outputs are 'embedding', to be compared by cosine, and 'logits', one for each person. Its metadata say how to prepare
 a face ('preprocessing', as JSON), who the people are ('names'), and the threshold of verify ('calibration').`;
 
+export const halfOption = () => new Option('--half', 'compute with 16 bits a number, on a GPU that can');
+
 export const noFlipOption = () =>
   new Option('--no-flip', 'embed each face as it is, without its mirror image: twice as fast, a little less accurate');
 
@@ -227,6 +235,7 @@ export const pipelineOptions = (options: PhotoOptions & { flip?: boolean }): Pip
   ...(options.threads === undefined ? {} : { threads: options.threads }),
   ...(options.flip === undefined ? {} : { flip: options.flip }),
   ...(options.model === undefined ? {} : { model: options.model }),
+  ...(options.half ? { precision: 'half' } : {}),
 });
 
 export const detectOptions = (options: PhotoOptions, signal: AbortSignal): DetectOptions => ({

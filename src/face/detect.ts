@@ -5,7 +5,7 @@ import { type FileSource, readSource } from './file-source';
 import { HaarDetector } from './haar';
 import { parseCascade } from './haar-cascade';
 import type { RawImage } from './image';
-import { Network } from './network';
+import { Network, type NetworkOptions } from './network';
 import { warpPhoto } from './warp';
 
 /** Networks, and the classic cascade to compare them with. */
@@ -21,9 +21,7 @@ export interface FaceDetector {
   dispose(): Promise<void>;
 }
 
-export interface OpenDetectorOptions {
-  /** Where the networks' weight files are, a directory ending in '/'. */
-  weights?: URL | undefined;
+export interface OpenDetectorOptions extends NetworkOptions {
   /** OpenCV's cascade file, for 'haar'. */
   cascade?: FileSource | undefined;
 }
@@ -32,9 +30,9 @@ export interface OpenDetectorOptions {
 export async function openDetector(
   backend: Backend,
   name: DetectorName,
-  { weights, cascade }: OpenDetectorOptions = {},
+  { cascade, ...options }: OpenDetectorOptions = {},
 ): Promise<FaceDetector> {
-  if (name !== 'haar') return Detector.open(backend, name, weights);
+  if (name !== 'haar') return Detector.open(backend, name, options);
   if (cascade === undefined)
     throw new Error('the detector haar needs a cascade file of OpenCV, such as haarcascade_frontalface_alt2.xml');
   const { bytes, name: file } = await readSource(cascade, 'the cascade');
@@ -195,9 +193,9 @@ export class Detector implements FaceDetector {
     this.#architecture = architecture;
   }
 
-  static async open(backend: Backend, name: DetectorNetwork, weights?: URL): Promise<Detector> {
+  static async open(backend: Backend, name: DetectorNetwork, options?: NetworkOptions): Promise<Detector> {
     const architecture = ARCHITECTURES[name];
-    return new Detector(backend, await Network.open(backend, architecture.network, weights), architecture);
+    return new Detector(backend, await Network.open(backend, architecture.network, options), architecture);
   }
 
   /** Compiles what the first look needs. */

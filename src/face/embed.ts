@@ -2,7 +2,7 @@ import type { Backend } from '../kernels/backend';
 import { type Affine, DLIB_TEMPLATE, mirrored, type Template } from './align';
 import type { Calibrations, EmbeddingMode } from './calibrate';
 import { ImageError, nameOf, type RawImage } from './image';
-import { Network } from './network';
+import { Network, type NetworkOptions } from './network';
 import type { Calibration } from './verify';
 import { warpPhoto } from './warp';
 
@@ -76,8 +76,8 @@ export class PretrainedEmbedder implements Embedder {
     this.#network = network;
   }
 
-  static async open(backend: Backend, weights?: URL): Promise<PretrainedEmbedder> {
-    return new PretrainedEmbedder(backend, await Network.open(backend, 'face_recognition', weights));
+  static async open(backend: Backend, options?: NetworkOptions): Promise<PretrainedEmbedder> {
+    return new PretrainedEmbedder(backend, await Network.open(backend, 'face_recognition', options));
   }
 
   prepare = (): Promise<void> => this.#network.prepare(this.template.side);

@@ -8,7 +8,7 @@ import { readSource } from './file-source';
 import type { RawImage } from './image';
 import { FIVE_MIRRORED, LANDMARK_SIDE, landmarkNetworkFrom } from './landmark-network';
 import { landmarkCrop, toPixel, USUAL_POINTS } from './landmark-samples';
-import { Network } from './network';
+import { Network, type NetworkOptions } from './network';
 import { PlannedNetwork } from './planned-network';
 import { warpPhoto } from './warp';
 
@@ -72,12 +72,12 @@ export class LandmarkFinder {
     this.#architecture = architecture;
   }
 
-  static async open(backend: Backend, name: LandmarkName, weights?: URL): Promise<LandmarkFinder> {
-    if (name === 'five') return new LandmarkFinder(backend, await openFive(backend, weights), FIVE_POINTS);
+  static async open(backend: Backend, name: LandmarkName, options: NetworkOptions = {}): Promise<LandmarkFinder> {
+    if (name === 'five') return new LandmarkFinder(backend, await openFive(backend, options.weights), FIVE_POINTS);
     const network = await Network.open(
       backend,
       name === 'full' ? 'face_landmark_68' : 'face_landmark_68_tiny',
-      weights,
+      options,
     );
     return new LandmarkFinder(backend, network, SIXTY_EIGHT);
   }
@@ -135,7 +135,7 @@ async function openFive(backend: Backend, directory = platform.modelsDirectory()
   const file = new URL('landmarks.safetensors', directory);
   const { bytes, name } = await readSource(file, 'the landmark network');
   const network = landmarkNetworkFrom(backend, readSafetensors(bytes, name), name);
-  const planned = new PlannedNetwork(backend, (images) => [network.forward(scale(images, 1 / 255))]);
+  const planned = new PlannedNetwork(backend, (images) => [network.forward(scale(images, 1 / 255))], 'full');
   return {
     run: (count, side, image, signal) => planned.run(count, [side, side, 3], image, signal),
     prepare: (side) => planned.prepare([side, side, 3]),

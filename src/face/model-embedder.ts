@@ -1,4 +1,4 @@
-import type { Backend } from '../kernels/backend';
+import type { Backend, Precision } from '../kernels/backend';
 import { type LabelledImage, mirror, type Pixels, standardized } from '../nn/evaluation';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { Tensor } from '../tensor/tensor';
@@ -27,7 +27,7 @@ export class ModelEmbedder implements Embedder {
   readonly #shape: readonly [height: number, width: number, channels: number];
 
   /** Takes over the model's network, and disposes of it in the end. */
-  constructor(backend: Backend, model: FaceModel) {
+  constructor(backend: Backend, model: FaceModel, precision: Precision = 'full') {
     const { name, network, input, calibrations } = model;
     this.name = name;
     this.dimension = network.options.embedding;
@@ -35,7 +35,7 @@ export class ModelEmbedder implements Embedder {
     this.#backend = backend;
     this.#model = model;
     this.#shape = [input.height, input.width, input.channels];
-    this.#planned = new PlannedNetwork(backend, (images) => [network.embed(images)]);
+    this.#planned = new PlannedNetwork(backend, (images) => [network.embed(images)], precision);
   }
 
   prepare = (): Promise<void> => this.#planned.prepare(this.#shape);

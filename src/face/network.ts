@@ -1,22 +1,33 @@
-import type { Backend, Numbers } from '../kernels/backend';
+import type { Backend, Numbers, Precision } from '../kernels/backend';
 import type { Tensor } from '../tensor/tensor';
 import { PlannedNetwork } from './planned-network';
 import { openPretrained, type PretrainedNetwork } from './pretrained/networks';
 import type { PretrainedName } from './pretrained/weights';
+
+export interface NetworkOptions {
+  /** Where the weight files are; see loadPretrained(). */
+  weights?: URL | undefined;
+  /** As compile() takes it. */
+  precision?: Precision | undefined;
+}
 
 /** A pretrained network on a backend, for square images in colour. */
 export class Network {
   readonly #pretrained: PretrainedNetwork;
   readonly #planned: PlannedNetwork;
 
-  private constructor(backend: Backend, pretrained: PretrainedNetwork) {
+  private constructor(backend: Backend, pretrained: PretrainedNetwork, precision: Precision) {
     this.#pretrained = pretrained;
     // The weights are on the backend only while a plan is made.
-    this.#planned = new PlannedNetwork(backend, pretrained.forward, () => pretrained.weights.dispose());
+    this.#planned = new PlannedNetwork(backend, pretrained.forward, precision, () => pretrained.weights.dispose());
   }
 
-  static async open(backend: Backend, name: PretrainedName, directory?: URL): Promise<Network> {
-    return new Network(backend, await openPretrained(backend, name, directory));
+  static async open(
+    backend: Backend,
+    name: PretrainedName,
+    { weights, precision = 'full' }: NetworkOptions = {},
+  ): Promise<Network> {
+    return new Network(backend, await openPretrained(backend, name, weights), precision);
   }
 
   /** A weight's numbers, for what is computed on the host. */

@@ -130,22 +130,31 @@ export class FacePipeline {
   readonly #people: ClosedSet | undefined;
 
   private constructor(backend: Backend, reason: string, model: FaceModel | undefined, options: PipelineOptions) {
-    const { detector = 'tiny', landmarks = 'full', flip = true, weights, models, cascade } = options;
+    const {
+      detector = 'tiny',
+      landmarks = 'full',
+      flip = true,
+      weights,
+      models,
+      cascade,
+      precision = 'full',
+    } = options;
+    const networkOptions = { weights, precision };
     this.#aligner = options.aligner ?? DEFAULT_ALIGNER;
     this.device = { name: backend.name, description: backend.description, reason };
     this.#backend = backend;
     this.#flip = flip;
-    this.#detector = new Lazy(() => openDetector(backend, detector, { weights, cascade }));
-    this.#landmarkFinder = new Lazy(() => LandmarkFinder.open(backend, landmarks, weights));
-    this.#pointFinder = new Lazy(() => LandmarkFinder.open(backend, 'five', models));
+    this.#detector = new Lazy(() => openDetector(backend, detector, { ...networkOptions, cascade }));
+    this.#landmarkFinder = new Lazy(() => LandmarkFinder.open(backend, landmarks, networkOptions));
+    this.#pointFinder = new Lazy(() => LandmarkFinder.open(backend, 'five', { weights: models }));
     if (model) {
-      const embedder = new ModelEmbedder(backend, model);
+      const embedder = new ModelEmbedder(backend, model, precision);
       this.model = { name: embedder.name, dimension: embedder.dimension };
       this.#embedder = Lazy.of(embedder);
       this.#people = new ClosedSet(model);
     } else {
       this.model = PRETRAINED;
-      this.#embedder = new Lazy(() => PretrainedEmbedder.open(backend, weights));
+      this.#embedder = new Lazy(() => PretrainedEmbedder.open(backend, networkOptions));
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Backend, Numbers } from '../kernels/backend';
+import type { Backend, Numbers, Precision } from '../kernels/backend';
 import { compile, type Forward, type Plan } from '../nn/compile';
 import { scope } from '../tensor/scope';
 import type { Shape } from '../tensor/shape';
@@ -12,13 +12,15 @@ export class PlannedNetwork {
   readonly #backend: Backend;
   readonly #forward: Forward;
   readonly #onCompiled: () => void;
+  readonly #precision: Precision;
   readonly #plans = new Map<string, Promise<Plan>>();
   #compiling = 0;
 
   /** @param onCompiled called when no plan is being made any more: plans have copies of the weights */
-  constructor(backend: Backend, forward: Forward, onCompiled: () => void = () => {}) {
+  constructor(backend: Backend, forward: Forward, precision: Precision, onCompiled: () => void = () => {}) {
     this.#backend = backend;
     this.#forward = forward;
+    this.#precision = precision;
     this.#onCompiled = onCompiled;
   }
 
@@ -68,7 +70,7 @@ export class PlannedNetwork {
   async #compile(shape: Shape): Promise<Plan> {
     this.#compiling++;
     try {
-      return await compile(this.#backend, this.#forward, shape);
+      return await compile(this.#backend, this.#forward, shape, { precision: this.#precision });
     } finally {
       this.#compiling--;
       if (this.#compiling === 0) this.#onCompiled();

@@ -2,6 +2,9 @@ import type { KernelCall, Slot } from './kernel';
 
 export type DeviceName = 'reference' | 'wasm' | 'webgpu';
 
+/** How many bits a number takes between the calls of a program; see PrepareOptions. */
+export type Precision = 'full' | 'half';
+
 /** What a backend hands back: float64 from reference, float32 from the others. */
 export type Numbers = Float32Array | Float64Array;
 
@@ -21,6 +24,8 @@ export interface Backend {
   readonly description: string;
   /** For people: what the machine has that not every one has, such as half precision. */
   readonly extras?: readonly string[];
+  /** Why programs have no half precision here; undefined where they have. */
+  readonly halfRefusal?: string | undefined;
   /** Bytes that a number in a slot takes. */
   readonly bytesOfNumber: 4 | 8;
   /**
@@ -49,10 +54,21 @@ export interface Backend {
   /**
    * Makes a fixed sequence of calls ready to be replayed: modules or pipelines compiled, slots bound.
    * `constants` are written before this is called and never change afterwards, so filters may be packed once.
-   * `onProgress` hears of each module or pipeline that is compiled; of none where there is nothing to compile.
    */
-  prepare(calls: readonly KernelCall[], constants: ReadonlySet<Slot>, onProgress?: PrepareProgress): Promise<Program>;
+  prepare(calls: readonly KernelCall[], constants: ReadonlySet<Slot>, options?: PrepareOptions): Promise<Program>;
   close(): Promise<void>;
+}
+
+export interface PrepareOptions {
+  /** Hears of each module or pipeline that is compiled; of none where there is nothing to compile. */
+  onProgress?: PrepareProgress | undefined;
+  /**
+   * Half precision: what the calls hand to one another and the filters take 16 bits a number (IEEE binary16: about three
+   * digits, at most 65504); sums are made in float32 all the same. `results` are the slots that are read after a run:
+   * they, and what no call writes, keep their 32 bits. Where there is none, prepare() rejects with halfRefusal, and for
+   * a call that cannot be carried out so it rejects with an error that names the kernel.
+   */
+  half?: { readonly results: ReadonlySet<Slot> } | undefined;
 }
 
 /** @param compiled modules or pipelines that are ready, of `total` that this preparation compiles */

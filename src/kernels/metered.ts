@@ -20,6 +20,10 @@ export class MeteredBackend implements Backend {
     return this.#inner.description;
   }
 
+  get halfRefusal() {
+    return this.#inner.halfRefusal;
+  }
+
   get bytesOfNumber() {
     return this.#inner.bytesOfNumber;
   }

@@ -125,7 +125,7 @@ class StepProgram {
       placeByLiveness(calls, places, allocate);
 
       const placed = calls.map((call) => rebind(call, (slot) => places.get(slot) ?? slot));
-      const program = await backend.prepare(placed, new Set(), onProgress);
+      const program = await backend.prepare(placed, new Set(), { onProgress });
       const indices = new Map(calls.map((call, index) => [call, index]));
       return new StepProgram(backend, record, {
         program,

@@ -1,5 +1,5 @@
 import { platform } from '#platform';
-import type { Backend, DeviceName } from '../kernels/backend';
+import type { Backend, DeviceName, Precision } from '../kernels/backend';
 import { openReference } from '../kernels/reference/backend';
 import type { TileTable } from '../kernels/webgpu/tile-table';
 
@@ -13,6 +13,11 @@ export interface OpenDeviceOptions {
    * requested with. It is never destroyed, not by `close()` and not when opening fails.
    */
   gpuDevice?: GPUDevice;
+  /**
+   * 'half' asks for a device whose plans can compute in half precision; whoever makes them has to ask for it as well
+   * (compile(); FacePipeline does). Default 'full'.
+   */
+  precision?: Precision;
   /** Finds the tiles that were measured on a graphics card, by its description (see TileTable). */
   tiles?: (adapter: string) => Promise<TileTable | undefined>;
 }
@@ -27,9 +32,17 @@ export interface OpenedDevice {
  * Opens a backend. 'auto' takes webgpu where there is a real GPU, else wasm: a GPU in software (SwiftShader,
  * llvmpipe, WARP) is slower than wasm, so it is taken only when asked for by name.
  *
- * @throws Error that says why when 'webgpu' is asked for and there is no adapter
+ * @throws Error that says why when 'webgpu' is asked for and there is no adapter, or half precision where there is none
  */
 export async function openDevice(device: Device = 'auto', options: OpenDeviceOptions = {}): Promise<OpenedDevice> {
+  const opened = await openAny(device, options);
+  const { halfRefusal } = opened.backend;
+  if (options.precision !== 'half' || halfRefusal === undefined) return opened;
+  await opened.backend.close();
+  throw new Error(halfRefusal);
+}
+
+async function openAny(device: Device, options: OpenDeviceOptions): Promise<OpenedDevice> {
   if (device === 'reference') return { backend: openReference(), reason: 'asked for' };
   if (device === 'wasm') return { backend: await wasm(options), reason: 'asked for' };
   if (device === 'webgpu') return { backend: await webgpu(options, true), reason: 'asked for' };

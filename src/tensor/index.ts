@@ -1,4 +1,4 @@
-export type { Backend, DeviceName, Numbers } from '../kernels/backend';
+export type { Backend, DeviceName, Numbers, Precision } from '../kernels/backend';
 export { openReference } from '../kernels/reference/backend';
 export { differentiable, type GradientRule, gradients, noGradient, parameter } from './autograd';
 export { type Device, type OpenDeviceOptions, openDevice } from './device';

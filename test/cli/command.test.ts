@@ -97,6 +97,11 @@ test('what is typed wrongly is refused in a sentence', async () => {
     [/name a folder/, ['align', 'a.jpg', '--out', path('chips.png')]],
     [/written as PNG/, ['detect', 'a.jpg', '--out', path('faces.jpg')]],
     [/--aligned.*--out/, ['embed', 'a.png', '--aligned', '--out', folder]],
+    [/wasm: half precision is for GPUs/, ['embed', 'a.jpg', '--half', ...WASM]],
+    [/reference: half precision is for GPUs/, ['verify', 'a.jpg', 'b.jpg', '--half', '--device', 'reference']],
+    [/wasm: half precision is for GPUs/, ['bench', '--half', '--task', 'mini-resnet', ...WASM]],
+    [/--half is for networks: face-resnet and mini-resnet/, ['bench', '--half', '--task', 'gemm', ...WASM]],
+    [/--half.*--profile/, ['bench', '--half', '--profile', ...WASM]],
   ];
   const sentences = await Promise.all(refusals.map(([, args]) => refusal(...args)));
   for (const [index, [expected]] of refusals.entries()) assert.match(sentences[index], expected);

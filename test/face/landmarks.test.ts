@@ -129,7 +129,7 @@ test('five: the mirror image has the mirrored points; several at once are the sa
 
 test('five: where the network is not, the error names it', async () => {
   const nowhere = new URL('file:///nowhere/');
-  const error = await rejection(LandmarkFinder.open(await opening, 'five', nowhere));
+  const error = await rejection(LandmarkFinder.open(await opening, 'five', { weights: nowhere }));
   assert.match(error.message, /nowhere\/landmarks\.safetensors does not exist$/);
 });
 

@@ -54,6 +54,14 @@ function assertSameFaces(actual: readonly EmbeddedFace[], expected: readonly Emb
   }
 }
 
+test('half precision is refused where there is none', async () => {
+  for (const device of ['reference', 'wasm'] as const)
+    assert.match(
+      (await rejection(FacePipeline.open({ device, precision: 'half' }))).message,
+      `${device}: half precision is for GPUs; open a webgpu device, or compile with full precision`,
+    );
+});
+
 test('a path, raw RGBA, and bytes give the same faces', async () => {
   const pipeline = await shared();
   const faces = await pipeline.embed(samplePath(PHOTO));

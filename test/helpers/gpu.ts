@@ -27,5 +27,14 @@ export async function requestTestDevice(): Promise<GPUDevice | undefined> {
   return adapter ? adapter.requestDevice() : skip('no adapter');
 }
 
+/** A device that has halves and computes nothing: Dawn checks shaders, bindings and copies on it as on a card. */
+export async function requestIdleDevice(): Promise<GPUDevice> {
+  const { create } = await import('webgpu');
+  held = create(['backend=null']);
+  const adapter = await held.requestAdapter();
+  if (!adapter) throw new Error('Dawn has no device that computes nothing');
+  return adapter.requestDevice({ requiredFeatures: ['shader-f16'] });
+}
+
 /** Dawn in Node ends with the object it came from. */
 export let held: GPU | undefined;

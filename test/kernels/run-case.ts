@@ -1,15 +1,16 @@
-import type { Backend, Numbers } from '../../src/kernels/backend';
+import type { Backend, Numbers, Precision } from '../../src/kernels/backend';
 import { type KernelCall, type KernelName, outputSlots, type Slot } from '../../src/kernels/kernel';
 import { random } from '../../src/tensor/random';
 import type { Case, CaseSlots } from './cases';
 
 export const TOLERANCE = 1e-5;
 
-/** The outputs of one case on a backend: called directly, and twice as a prepared program. */
+/** The outputs of one case on a backend: called directly, and twice as a prepared program, in half precision if wanted. */
 export async function results(
   backend: Backend,
   { call }: Case<KernelName>,
   seed: number,
+  precision: Precision = 'full',
 ): Promise<[eager: Numbers[], prepared: Numbers[]]> {
   const slots: Slot[] = [];
   const constants = new Set<Slot>();
@@ -46,7 +47,9 @@ export async function results(
     backend.run(made);
     const eager = await read();
     reset();
-    const program = await backend.prepare([made], constants);
+    const program = await backend.prepare([made], constants, {
+      half: precision === 'half' ? { results: new Set(outputs) } : undefined,
+    });
     program.run();
     reset();
     program.run();

@@ -82,6 +82,8 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   updateMoments,
 };
 
+const HALF_REFUSAL = 'reference: half precision is for GPUs; open a webgpu device, or compile with full precision';
+
 /** The mathematics as plain loops in float64: slow on purpose, and what the other backends are measured against. */
 export function openReference(): Backend {
   const storage = new Map<Slot, Float64Array>();
@@ -100,6 +102,7 @@ export function openReference(): Backend {
   return {
     name: 'reference',
     description: 'plain loops in float64, one thread',
+    halfRefusal: HALF_REFUSAL,
     bytesOfNumber: 8,
     isAsynchronous: false,
     get liveBytes() {
@@ -123,7 +126,8 @@ export function openReference(): Backend {
     },
     read: async (slot) => at(slot).slice(),
     run,
-    async prepare(calls) {
+    async prepare(calls, _, { half } = {}) {
+      if (half) throw new Error(HALF_REFUSAL);
       const current = [...calls];
       return {
         change: (changed) => {

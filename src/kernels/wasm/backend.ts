@@ -1,5 +1,5 @@
 import { platform } from '#platform';
-import type { Backend, PrepareProgress, Program } from '../backend';
+import type { Backend, PrepareOptions, Program } from '../backend';
 import type { KernelCall, KernelName, Slot } from '../kernel';
 import { activation } from './activation';
 import { activationGradient } from './activation-gradient';
@@ -169,6 +169,7 @@ class WasmBackend implements Backend {
     return this.modules.count;
   }
 
+  readonly halfRefusal = 'wasm: half precision is for GPUs; open a webgpu device, or compile with full precision';
   readonly bytesOfNumber = 4;
   readonly isAsynchronous = false;
 
@@ -216,8 +217,9 @@ class WasmBackend implements Backend {
   async prepare(
     calls: readonly KernelCall[],
     constants: ReadonlySet<Slot>,
-    onProgress?: PrepareProgress,
+    { onProgress, half }: PrepareOptions = {},
   ): Promise<Program> {
+    if (half) throw new Error(this.halfRefusal);
     const holdings = new Holdings(this.memory, this.tables);
     const planning = this.planning(constants, holdings);
     const jobsOfCalls = calls.map((call) => planCall(call, planning));

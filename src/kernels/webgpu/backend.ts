@@ -6,11 +6,13 @@ import { createCommands } from './commands';
 import { type Counts, noCounts } from './counts';
 import { type GpuFeatures, openDevice, wordsFor } from './device';
 import { type Dispatch, foldWorkgroups, scratchOf, UNIFORM_STRIDE, writeUniforms } from './dispatch';
+import { prepareHalfProgram } from './half';
 import { dispatchesOf } from './kernels';
 import { exceeds } from './pieces';
 import { createUniformBuffer, pipelinesOf } from './pipelines';
 import { createProfiler, type Profile } from './profile';
 import { prepareProgram } from './program';
+import type { Storage } from './shaders';
 import { shapeKey, type TileTable } from './tile-table';
 import { createUploads } from './uploads';
 
@@ -23,6 +25,8 @@ export interface WebgpuOptions {
   tiles?: ((adapter: string) => Promise<TileTable | undefined>) | undefined;
   /** Whether threads fold in subgroups; by default where the adapter and its WGSL have what it takes. */
   subgroups?: boolean | undefined;
+  /** What half precision keeps numbers in. With 'f32' everything but the rounding can be tried without shader-f16. */
+  halves?: Storage | undefined;
   /** Less than the device can, to test with small tensors what befalls large ones. */
   limits?: Partial<DispatchLimits> | undefined;
 }
@@ -60,6 +64,7 @@ export async function openWebgpu({
   allowSoftware = false,
   tiles: findTiles,
   subgroups,
+  halves = 'f16',
   limits = {},
 }: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const open = await openDevice(supplied, allowSoftware);
@@ -102,12 +107,18 @@ export async function openWebgpu({
     return dispatches;
   };
 
+  const halfRefusal =
+    halves === 'f32' || features.half
+      ? undefined
+      : `webgpu: half precision needs the feature shader-f16, which ${description} lacks`;
+
   const backstage = { open, buffers, commands, pipelines, counts, workgroupLimit, dispatchesFor };
 
   return {
     name: 'webgpu',
     description,
     extras: wordsFor(features),
+    halfRefusal,
     isSoftware,
     features,
     device,
@@ -184,7 +195,12 @@ export async function openWebgpu({
       commands.flushIfFull();
     },
 
-    prepare: async (calls, _, onProgress) => prepareProgram(calls.map(preparedDispatches), backstage, onProgress),
+    async prepare(calls, constants, { onProgress, half } = {}) {
+      if (!half) return prepareProgram(calls.map(preparedDispatches), backstage, onProgress);
+      if (halfRefusal !== undefined) throw new Error(halfRefusal);
+      const slots = { constants, results: half.results };
+      return prepareHalfProgram(calls, slots, halves, { ...backstage, note: profiler.note }, onProgress);
+    },
     prepareDispatches: (dispatches) => prepareProgram([dispatches], backstage),
 
     profile(work) {

@@ -1,5 +1,5 @@
 import type { KernelCall, KernelName, Slot } from '../kernel';
-import type { ShaderName } from './shaders';
+import type { ShaderName, Storage } from './shaders';
 
 /**
  * One launch of one shader, as plain data. A kernel is a pure function from a call to a list of these, so calling it
@@ -12,6 +12,8 @@ export interface Dispatch {
    * variants only; sizes go through the uniforms.
    */
   constants?: Readonly<Record<string, number>>;
+  /** What `real` is in the shader: f32, unless it says otherwise. */
+  storage?: Storage;
   /** Bindings 1, 2, ...: what the shader reads. An absent operand binds a dummy that the shader is told not to read. */
   inputs: readonly (Slot | undefined)[];
   /** The binding after the last input. It must not be among the inputs. The shader may read it, too: an update in place. */

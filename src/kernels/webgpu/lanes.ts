@@ -9,7 +9,9 @@ type LaneShader =
   | 'batchNormSums'
   | 'batchNormTraining'
   | 'channelMoments'
-  | 'sumRows';
+  | 'narrow'
+  | 'sumRows'
+  | 'widen';
 
 /** How many numbers a thread can take at once when rows are of these lengths. */
 export const lanesOf = (...lengths: number[]): 1 | 4 => (lengths.every((length) => length % 4 === 0) ? 4 : 1);

@@ -1,7 +1,7 @@
 import type { PrepareProgress } from '../backend';
 import { BUFFER_USAGE, type Buffers } from './buffers';
 import { type Dispatch, UNIFORM_STRIDE } from './dispatch';
-import { type ShaderName, shaderSource } from './shaders';
+import { type ShaderName, type Storage, shaderSource } from './shaders';
 import { wholeOf } from './view';
 
 const COMPUTE_STAGE = 0x4; // GPUShaderStage.COMPUTE, a global in browsers only
@@ -23,14 +23,14 @@ export const pipelinesOf = (device: GPUDevice, subgroups: boolean): Pipelines =>
   remembered(subgroups ? pipelinesWithSubgroups : pipelinesOfDevices, device, () => createPipelines(device, subgroups));
 
 function createPipelines(device: GPUDevice, subgroups: boolean): Pipelines {
-  const modules = new Map<ShaderName, GPUShaderModule>();
+  const modules = new Map<string, GPUShaderModule>();
   const layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   const pipelines = new Map<string, GPUComputePipeline>();
   const compiling = new Map<string, Promise<void>>();
 
-  const moduleOf = (shader: ShaderName) =>
-    remembered(modules, shader, () =>
-      device.createShaderModule({ label: shader, code: shaderSource(shader, subgroups) }),
+  const moduleOf = (shader: ShaderName, storage: Storage) =>
+    remembered(modules, `${shader} ${storage}`, () =>
+      device.createShaderModule({ label: shader, code: shaderSource(shader, subgroups, storage) }),
     );
 
   /** Binding 0 the uniforms, then the inputs, then the outputs: the layout depends on their numbers only. */
@@ -52,10 +52,15 @@ function createPipelines(device: GPUDevice, subgroups: boolean): Pipelines {
       return { group, pipeline: device.createPipelineLayout({ bindGroupLayouts: [group] }) };
     });
 
-  const descriptor = ({ shader, constants = {}, ...slots }: Dispatch): GPUComputePipelineDescriptor => ({
+  const descriptor = ({
+    shader,
+    storage = 'f32',
+    constants = {},
+    ...slots
+  }: Dispatch): GPUComputePipelineDescriptor => ({
     label: shader,
     layout: layoutOf(slots).pipeline,
-    compute: { module: moduleOf(shader), entryPoint: 'main', constants },
+    compute: { module: moduleOf(shader, storage), entryPoint: 'main', constants },
   });
 
   /** Programs that are prepared at the same time share the pipelines under way. */
@@ -112,8 +117,8 @@ export const createUniformBuffer = (device: GPUDevice, count: number): GPUBuffer
   });
 
 /** Dispatches with equal keys share a pipeline. */
-export const keyOf = ({ shader, constants = {} }: Dispatch): string =>
-  `${shader} ${Object.entries(constants).flat().join(' ')}`;
+export const keyOf = ({ shader, storage = 'f32', constants = {} }: Dispatch): string =>
+  `${shader} ${storage} ${Object.entries(constants).flat().join(' ')}`;
 
 interface Memory<K, V> {
   get(key: K): V | undefined;

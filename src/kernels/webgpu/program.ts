@@ -7,7 +7,7 @@ import type { OpenDevice } from './device';
 import { type Dispatch, foldWorkgroups, scratchOf, UNIFORM_STRIDE, writeUniforms } from './dispatch';
 import { createUniformBuffer, keyOf, type Pipelines } from './pipelines';
 
-interface Backstage {
+export interface Backstage {
   open: OpenDevice;
   buffers: Buffers;
   commands: Commands;

@@ -31,6 +31,7 @@ import lanes4 from '../../../shaders/lanes-4.wgsl';
 import maxPool2d from '../../../shaders/max-pool2d.wgsl';
 import maxPool2dGradient from '../../../shaders/max-pool2d-gradient.wgsl';
 import multiply from '../../../shaders/multiply.wgsl';
+import narrow from '../../../shaders/narrow.wgsl';
 import pad from '../../../shaders/pad.wgsl';
 import prelu from '../../../shaders/prelu.wgsl';
 import preluInputGradient from '../../../shaders/prelu-input-gradient.wgsl';
@@ -52,9 +53,12 @@ import softmax from '../../../shaders/softmax.wgsl';
 import softmaxCrossEntropy from '../../../shaders/softmax-cross-entropy.wgsl';
 import softmaxCrossEntropyGradient from '../../../shaders/softmax-cross-entropy-gradient.wgsl';
 import softmaxGradient from '../../../shaders/softmax-gradient.wgsl';
+import storageF16 from '../../../shaders/storage-f16.wgsl';
+import storageF32 from '../../../shaders/storage-f32.wgsl';
 import sumRows from '../../../shaders/sum-rows.wgsl';
 import transpose from '../../../shaders/transpose.wgsl';
 import updateMoments from '../../../shaders/update-moments.wgsl';
+import widen from '../../../shaders/widen.wgsl';
 import window from '../../../shaders/window.wgsl';
 import winogradFilter from '../../../shaders/winograd-filter.wgsl';
 import winogradInput from '../../../shaders/winograd-input.wgsl';
@@ -115,6 +119,8 @@ const sources = {
   maxPool2dGradient: window + maxPool2dGradient,
   maxPool2d,
   multiply,
+  narrow: numbers + narrow,
+  narrowVectors: vectors + narrow,
   pad,
   preluInputGradient,
   preluSlopesGradient: reduction + preluSlopesGradient,
@@ -135,19 +141,27 @@ const sources = {
   winogradInput,
   winogradOutput: vectors + winogradOutput,
   winogradProducts: vectors + gemm + winogradProducts,
+  widen: numbers + widen,
+  widenVectors: vectors + widen,
 };
 
 export type ShaderName = keyof typeof sources;
 
 export const SHADER_NAMES = Object.keys(sources).filter((name): name is ShaderName => name in sources);
 
+/** What the buffers hold that a shader declares as `real`. */
+export type Storage = 'f32' | 'f16';
+
 /**
  * The text of a shader, after the few functions that all of them share.
  * @param subgroups whether the device has them, and WGSL their numbers (the language feature subgroup_id)
+ * @param storage   f16 needs a device with shader-f16
  */
-export function shaderSource(shader: ShaderName, subgroups: boolean): string {
+export function shaderSource(shader: ShaderName, subgroups: boolean, storage: Storage = 'f32'): string {
   const foldsRows = shader in rowSources;
-  // First of all, since a directive may stand only there.
+  const shared = `${prelude}\n${sources[shader]}`;
+  // What begins with a directive comes first of all, since it may stand only there: there is room for one.
+  if (storage === 'f16') return `${storageF16}\n${foldsRows ? rows : ''}\n${shared}`;
   const piece = foldsRows && subgroups ? rowsSubgroups : foldsRows ? rows : '';
-  return `${piece}\n${prelude}\n${sources[shader]}`;
+  return `${piece}\n${storageF32}\n${shared}`;
 }

@@ -7,9 +7,19 @@ import { openTestGpu } from '../../helpers/gpu';
 const test = suite('WGSL');
 
 /** Prepended to others, no shaders by themselves. */
-const PIECES = ['gemm', 'lanes', 'lanes-1', 'lanes-4', 'prelude', 'reduction', 'rows', 'rows-subgroups', 'window'].map(
-  (name) => `${name}.wgsl`,
-);
+const PIECES = [
+  'gemm',
+  'lanes',
+  'lanes-1',
+  'lanes-4',
+  'prelude',
+  'reduction',
+  'rows',
+  'rows-subgroups',
+  'storage-f16',
+  'storage-f32',
+  'window',
+].map((name) => `${name}.wgsl`);
 
 test('every file is in use, under the name of its kernel', () => {
   const kebab = (name: string) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
