@@ -33,6 +33,9 @@ const copy = (length: number): KernelCase<'scale'> => ({
   }),
 });
 
+/** Turns until a card that slept has its full clock. */
+const WARM_UPS = 20;
+
 /** Measures both, for about as many seconds as told each. */
 export async function measureCeilings(
   backend: WebgpuBackend,
@@ -42,7 +45,7 @@ export async function measureCeilings(
   const measure = async (one: KernelCase<KernelName>) => {
     const { program, call, dispose } = await prepareCase(backend, one);
     try {
-      const [milliseconds] = await medianTimes([programTurn(backend, program, signal)], { seconds, warmUps: 2 });
+      const [milliseconds] = await medianTimes([programTurn(backend, program, signal)], { seconds, warmUps: WARM_UPS });
       return { call, milliseconds };
     } finally {
       dispose();

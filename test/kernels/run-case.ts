@@ -5,12 +5,15 @@ import type { Case, CaseSlots } from './cases';
 
 export const TOLERANCE = 1e-5;
 
-/** The outputs of one case on a backend: called directly, and twice as a prepared program, in half precision if wanted. */
+/**
+ * The outputs of one case on a backend: called directly, and twice as a prepared program, in half precision if wanted.
+ * @param rounded makes numbers such as all backends that are compared can hold: they compute with the very same
+ */
 export async function results(
   backend: Backend,
   { call }: Case<KernelName>,
   seed: number,
-  precision: Precision = 'full',
+  { precision = 'full', rounded = Math.fround }: { precision?: Precision; rounded?: (x: number) => number } = {},
 ): Promise<[eager: Numbers[], prepared: Numbers[]]> {
   const slots: Slot[] = [];
   const constants = new Set<Slot>();
@@ -22,8 +25,7 @@ export async function results(
     return slot;
   };
   const input: CaseSlots['input'] = (length, change = (x) => x) =>
-    // Rounded to float32, so that reference computes with the very numbers the others see.
-    place(Array.from({ length }, (_, i) => Math.fround(change(generator.normal(), i))));
+    place(Array.from({ length }, (_, i) => rounded(change(generator.normal(), i))));
   const made = call({
     random: generator,
     input,
