@@ -78,7 +78,8 @@ export class PlannedNetwork {
   }
 
   async dispose(): Promise<void> {
-    for (const plan of this.#plans.values()) (await plan).dispose();
+    // One that is still being compiled may fail: whoever asked for it is told.
+    for (const plan of this.#plans.values()) (await plan.catch(() => undefined))?.dispose();
     this.#plans.clear();
   }
 }
