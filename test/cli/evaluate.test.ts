@@ -150,7 +150,10 @@ test('View 1 calibrates a model: it is written into the file, and verify says it
   assert.match(table.stdout, /False matches there[\s\S]+0\.50 %/);
   const strict = await likeness(['verify', ...photos, '--false-match-rate', '0.0001', ...WASM]);
   assert.is(strict.code, 2);
-  assert.match(strict.stderr, /has no threshold for a false-match rate of 0\.0001; it has them for 0\.005, 0\.000625\n$/);
+  assert.match(
+    strict.stderr,
+    /has no threshold for a false-match rate of 0\.0001; it has them for 0\.005, 0\.000625\n$/,
+  );
 });
 
 test('a list of pairs, people, boxes and points', async () => {
