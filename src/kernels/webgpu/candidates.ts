@@ -18,13 +18,17 @@ const WORKGROUPS_OF_PARTS = [256, 512, 1024, 2048];
 
 const nameOf = ({ rows, columns, inner, rowsPerThread }: Tile) => `${rows}x${columns}x${inner}, ${rowsPerThread} rows`;
 
-const winogradTiles = (
+/** The plain sum with each tile, and Winograd's where it is allowed. */
+const sums = (
   call: KernelCall<'conv2d' | 'conv2dInputGradient'>,
-  dispatchesWith: (tile: Tile) => Dispatch[],
-): Candidate[] =>
-  allowsWinograd(call)
-    ? TILES.map((tile) => ({ tile: `Winograd, ${nameOf(tile)}`, dispatches: dispatchesWith(tile) }))
-    : [];
+  plain: (tile: Tile) => Dispatch,
+  winograd: (tile: Tile) => Dispatch[],
+): Candidate[] => {
+  const { inChannels, outChannels } = call.attributes;
+  const direct = tilesFor(inChannels, outChannels).map((tile) => ({ tile: nameOf(tile), dispatches: [plain(tile)] }));
+  if (!allowsWinograd(call)) return direct;
+  return [...direct, ...TILES.map((tile) => ({ tile: `Winograd, ${nameOf(tile)}`, dispatches: winograd(tile) }))];
+};
 
 /**
  * All ways to carry out a call that has a choice of tiles; none for the others. All of them give what the call asks for,
@@ -32,26 +36,18 @@ const winogradTiles = (
  */
 export function candidates(call: KernelCall): Candidate[] {
   switch (call.kernel) {
-    case 'conv2d': {
-      const { inChannels, outChannels } = call.attributes;
-      return [
-        ...tilesFor(inChannels, outChannels).map((tile) => ({
-          tile: nameOf(tile),
-          dispatches: [tiledConv2d(call, tile)],
-        })),
-        ...winogradTiles(call, (tile) => winogradConv2d(call, tile)),
-      ];
-    }
-    case 'conv2dInputGradient': {
-      const { inChannels, outChannels } = call.attributes;
-      return [
-        ...tilesFor(inChannels, outChannels).map((tile) => ({
-          tile: nameOf(tile),
-          dispatches: [tiledInputGradient(call, tile)],
-        })),
-        ...winogradTiles(call, (tile) => winogradInputGradient(call, tile)),
-      ];
-    }
+    case 'conv2d':
+      return sums(
+        call,
+        (tile) => tiledConv2d(call, tile),
+        (tile) => winogradConv2d(call, tile),
+      );
+    case 'conv2dInputGradient':
+      return sums(
+        call,
+        (tile) => tiledInputGradient(call, tile),
+        (tile) => winogradInputGradient(call, tile),
+      );
     case 'conv2dFilterGradient': {
       const { filterHeight, filterWidth, inChannels, outChannels } = call.attributes;
       const rows = filterHeight * filterWidth * inChannels;

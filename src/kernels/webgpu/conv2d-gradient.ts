@@ -1,6 +1,7 @@
 import type { KernelCall, Slot } from '../kernel';
 import type { Dispatch, WebgpuKernel } from './dispatch';
-import { areVectors, chooseTile, type Tile, tileConstants, tilesFor, workgroupsOf } from './gemm';
+import { chooseTile, type Tile, tileConstants, tilesFor, workgroupsOf } from './gemm';
+import { lanesOf, withLanes } from './lanes';
 import { sumParts } from './reduction';
 
 export const conv2dInputGradient: WebgpuKernel<'conv2dInputGradient'> = (call) => {
@@ -16,7 +17,7 @@ export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile
   const phases = strideY * strideX;
   const rows = batch * Math.ceil(height / strideY) * Math.ceil(width / strideX);
   return {
-    shader: areVectors(inChannels, outChannels) ? 'conv2dInputGradientVectors' : 'conv2dInputGradient',
+    shader: withLanes('conv2dInputGradient', lanesOf(inChannels, outChannels)),
     constants: tileConstants(tile),
     inputs: [outputGradient, filter, addend],
     output: call.outputs.output,
@@ -43,7 +44,7 @@ export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile
 }
 
 /** Square ones: rows are as long as columns here. */
-export const filterTilesFor = (...channels: readonly number[]): Tile[] =>
+export const filterTilesFor = (...channels: number[]): Tile[] =>
   tilesFor(...channels).filter((tile) => tile.rows === tile.columns);
 
 /** Workgroups that the sum over all positions is cut into: several for each core of a large card. */
@@ -76,7 +77,7 @@ export function tiledFilterGradient(
   const share = Math.ceil(positions / wanted / tile.inner) * tile.inner;
   const parts = Math.ceil(positions / share);
   const product = (to: Slot): Dispatch => ({
-    shader: areVectors(inChannels, outChannels) ? 'conv2dFilterGradientVectors' : 'conv2dFilterGradient',
+    shader: withLanes('conv2dFilterGradient', lanesOf(inChannels, outChannels)),
     constants: tileConstants(tile),
     inputs: [input, outputGradient],
     output: to,

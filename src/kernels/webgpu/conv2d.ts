@@ -1,6 +1,7 @@
 import type { Conv2dSizes } from '../kernel';
 import { ceilingOf, type Dispatch, type WebgpuKernel } from './dispatch';
-import { areVectors, chooseTile, type Tile, tileConstants, tilesFor, workgroupsOf } from './gemm';
+import { chooseTile, type Tile, tileConstants, tilesFor, workgroupsOf } from './gemm';
+import { lanesOf, withLanes } from './lanes';
 
 export const conv2d: WebgpuKernel<'conv2d'> = (call) => {
   const { batch, outHeight, outWidth, inChannels, outChannels } = call.attributes;
@@ -14,7 +15,7 @@ export function tiledConv2d({ inputs, outputs, attributes }: Parameters<typeof c
   const { batch, height, width, inChannels, outHeight, outWidth, outChannels } = attributes;
   const { filterHeight, filterWidth, strideY, strideX, top, left, activation } = attributes;
   return {
-    shader: areVectors(inChannels, outChannels) ? 'conv2dVectors' : 'conv2d',
+    shader: withLanes('conv2d', lanesOf(inChannels, outChannels)),
     constants: { ...tileConstants(tile), POINTWISE: isPointwise(attributes) ? 1 : 0 },
     inputs: [input, filter, bias, residual],
     output: outputs.output,

@@ -1,3 +1,5 @@
+import { lanesOf } from './lanes';
+
 /**
  * What one workgroup computes of a product of matrices (gemm.wgsl): `rows` x `columns` numbers, taking `inner` terms of
  * the sum into workgroup memory at a time. A thread computes four, eight or sixteen rows of one or two vectors of four
@@ -30,14 +32,11 @@ export const TILES: readonly Tile[] = [
 export const workgroupsOf = (tile: Tile, rows: number, columns: number): number =>
   Math.ceil(rows / tile.rows) * Math.ceil(columns / tile.columns);
 
-/** Whether a shader's form for vectors will do: all its channels must be multiples of four. */
-export const areVectors = (...channels: readonly number[]): boolean => channels.every((count) => count % 4 === 0);
-
 /** Single numbers cannot be loaded fast enough for tiles that are larger than these. */
 const TILES_OF_NUMBERS = TILES.slice(2);
 
-export const tilesFor = (...channels: readonly number[]): readonly Tile[] =>
-  areVectors(...channels) ? TILES : TILES_OF_NUMBERS;
+export const tilesFor = (...channels: number[]): readonly Tile[] =>
+  lanesOf(...channels) === 4 ? TILES : TILES_OF_NUMBERS;
 
 /** The largest of the tiles that is not wider than the product and leaves enough workgroups, else the last. */
 export const chooseTile = (tiles: readonly Tile[], rows: number, columns: number): Tile =>

@@ -9,6 +9,9 @@ type LaneShader =
   | 'batchNormSums'
   | 'batchNormTraining'
   | 'channelMoments'
+  | 'conv2d'
+  | 'conv2dFilterGradient'
+  | 'conv2dInputGradient'
   | 'narrow'
   | 'sumRows'
   | 'widen';

@@ -25,7 +25,8 @@
  */
 import { type Activation, type Conv2dSizes, type KernelCall, LINEAR, type Slot } from '../kernel';
 import { ceilingOf, type Dispatch, workgroupsFor } from './dispatch';
-import { areVectors, type Tile, tileConstants, workgroupsOf } from './gemm';
+import { type Tile, tileConstants, workgroupsOf } from './gemm';
+import { lanesOf } from './lanes';
 
 /** Numbers of a window. */
 const PLACES = 16;
@@ -53,7 +54,7 @@ export const winogradInputGradient = (
 export const allowsWinograd = ({ kernel, attributes }: KernelCall<'conv2d' | 'conv2dInputGradient'>): boolean => {
   const { filterHeight, filterWidth, strideY, strideX, inChannels, outChannels } = attributes;
   if (filterHeight !== 3 || filterWidth !== 3 || strideY !== 1 || strideX !== 1) return false;
-  if (!areVectors(inChannels, outChannels)) return false;
+  if (lanesOf(inChannels, outChannels) !== 4) return false;
   const { tiles } = tilesOf(kernel === 'conv2d' ? attributes : backwards(attributes));
   return 4 * PLACES * tiles * Math.max(inChannels, outChannels) <= MOST_BYTES;
 };
