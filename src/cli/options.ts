@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Aligner } from '../face/align';
 import type { DetectOptions, DetectorName } from '../face/detect';
+import type { PointLoss } from '../face/landmark-training';
 import type { PipelineOptions } from '../face/pipeline';
 import type { Device } from '../tensor/device';
 import { cachedTiles } from './tiles';
@@ -98,6 +99,9 @@ export const trainingOptions = () => [
   new Option('--loss <name>', "arcface and cosface keep the right person's angle at a distance, the margin")
     .choices(['softmax', 'arcface', 'cosface'])
     .default(undefined, 'arcface for tiny, softmax for default'),
+  new Option('--point-loss <name>', 'what the learning of landmarks makes small')
+    .choices(['distance', 'squared', 'absolute', 'wing'] satisfies PointLoss[])
+    .default(undefined, 'distance, which is what evaluate measures'),
   new Option('--margin <number>', 'of arcface (an angle, in radians) and cosface (a cosine)')
     .argParser(number(0, 1))
     .default(undefined, 'of the preset: 0.2 and 0.3'),

@@ -87,8 +87,9 @@ function tellEpoch({ epoch, error, validationError }: LandmarkEpoch, { epochs }:
   );
 }
 
-const given = ({ seed, epochs, batch, learningRate, average }: TrainOptions): Partial<LandmarkSettings> => ({
+const given = ({ seed, epochs, batch, learningRate, average, pointLoss }: TrainOptions): Partial<LandmarkSettings> => ({
   seed,
+  ...(pointLoss && { loss: pointLoss }),
   ...(epochs !== undefined && { epochs }),
   ...(batch !== undefined && { batchSize: batch }),
   ...(learningRate !== undefined && { learningRate }),

@@ -4,6 +4,7 @@ import type { AugmentOptions } from '../face/augment';
 import type { Calibrations } from '../face/calibrate';
 import { balanceOf, type Dataset, formatBalance, splitDataset, syntheticDataset } from '../face/dataset';
 import { loadFolder } from '../face/dataset-folder';
+import type { PointLoss } from '../face/landmark-training';
 import { readModel } from '../face/model';
 import { calibrateModel } from '../face/model-embedder';
 import type { PixelShape } from '../face/pixels';
@@ -47,6 +48,7 @@ export interface TrainOptions extends CommonOptions {
   aligned?: boolean;
   trainFirst?: number;
   loss?: TrainingSettings['loss'];
+  pointLoss?: PointLoss;
   margin?: number;
   triplet?: number;
   imagesEach?: number;

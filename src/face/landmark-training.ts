@@ -14,7 +14,11 @@ import { Tensor } from '../tensor/tensor';
 import { FIVE, FIVE_MIRRORED, LANDMARK_SIDE, LandmarkNetwork } from './landmark-network';
 import { LANDMARK_AUGMENTATION, type LabelledFace, landmarkSample } from './landmark-samples';
 
+export type PointLoss = 'distance' | 'squared' | 'absolute' | 'wing';
+
 export interface LandmarkSettings {
+  /** What is made small: see landmarkLoss. */
+  loss: PointLoss;
   epochs: number;
   batchSize: number;
   seed: number;
@@ -26,6 +30,7 @@ export interface LandmarkSettings {
 }
 
 export const LANDMARK_SETTINGS: LandmarkSettings = {
+  loss: 'distance',
   epochs: 80,
   batchSize: 32,
   seed: 1,
@@ -46,15 +51,17 @@ const PIXELS = LANDMARK_SIDE * LANDMARK_SIDE * 3;
 const NUMBERS = 2 * FIVE;
 /** A face from the side has its eyes close together: from here on, in shares of the crop, its errors count no more. */
 const LEAST_EYES = 0.125;
-/** Nearer than this, in shares of the crop, the loss is smooth: the slope of a distance has no limit at 0. */
+/** Nearer than this, in shares of the crop, a distance is smooth: its slope has no limit at 0. */
 const SMOOTH = 0.005;
+/** Of the wing loss, 10 and 2 pixels where the paper's faces have about 83 between the eyes: shares of that distance. */
+const WING = { width: 0.12, curvature: 0.024 };
 
 /** Streams of one seed. */
 const [FIRST_WEIGHTS, ORDER, VARIATION] = [0, 1, 2];
 
 /**
- * Trains a LandmarkNetwork. The loss is the very error that is measured: the mean distance of the points as a share of
- * the distance between the eyes.
+ * Trains a LandmarkNetwork. Unless the settings say otherwise, the loss is the very error that is measured: the mean
+ * distance of the points as a share of the distance between the eyes.
  */
 export class LandmarkTrainer {
   readonly network: LandmarkNetwork;
@@ -117,7 +124,7 @@ export class LandmarkTrainer {
     const reading = predicted.data();
     const held = inside.detach();
     try {
-      const { slopes, error } = landmarkLoss(await reading, targets);
+      const { slopes, error } = landmarkLoss(await reading, targets, this.settings.loss);
       if (!Number.isFinite(error))
         throw new Error(`training stopped: the error is ${error} at step ${step + 1}; try a lower --learning-rate`);
       using _ = scope();
@@ -190,30 +197,58 @@ function mirrorInto(pixels: Float32Array, from: number, to: number): void {
 }
 
 /**
- * The mean over faces and points of |p - t| / max(|left eye - right eye|, an eighth of the crop), and its slope for
- * every number predicted. Within half a hundredth of the crop, s, |d| is replaced by a parabola of the same slope at s.
+ * The mean over faces and points of a loss of d = (p - t) / max(|left eye - right eye|, an eighth of the crop), and its
+ * slope for every number predicted.
+ *
+ *   distance   |d|                                   slope  d / |d|
+ *   squared    |d|^2                                 slope  2 d
+ *   absolute   |dx| + |dy|                           slope  sign(dk)
+ *   wing       sum of w ln(1 + |dk| / e) up to |dk| = w, |dk| - c beyond (Feng et al. 2018, section 4.2)
+ *                                                    slope  sign(dk) w / (e + |dk|), and sign(dk)
+ *
+ * Within half a hundredth of the crop, s, |x| is replaced by a parabola of the same slope at s.
  *
  * @param predicted [batch * 10], x and y of each point in turn, -1 to 1
- * @returns `error` has neither the limit nor the parabola: it is what is measured
+ * @returns `error` is the mean distance whatever the loss, with neither the limit nor the parabola: what is measured
  */
 export function landmarkLoss(
   predicted: ArrayLike<number>,
   targets: ArrayLike<number>,
+  loss: PointLoss = 'distance',
 ): { slopes: Float32Array; error: number } {
   const slopes = new Float32Array(targets.length);
   const count = targets.length / 2;
   let error = 0;
   for (let face = 0; face < targets.length; face += NUMBERS) {
     const eyes = Math.hypot(targets[face] - targets[face + 2], targets[face + 1] - targets[face + 3]);
+    // The image is 2 wide: shares of the crop are twice as much here.
+    const unit = Math.max(eyes, 2 * LEAST_EYES);
     for (let at = face; at < face + NUMBERS; at += 2) {
       const [dx, dy] = [predicted[at] - targets[at], predicted[at + 1] - targets[at + 1]];
-      const distance = Math.hypot(dx, dy);
-      // The image is 2 wide: shares of the crop are twice as much here.
-      const steepness = 1 / (Math.max(eyes, 2 * LEAST_EYES) * Math.max(distance, 2 * SMOOTH) * count);
-      slopes[at] = dx * steepness;
-      slopes[at + 1] = dy * steepness;
-      error += distance / eyes / count;
+      const [slopeX, slopeY] = POINT_LOSS_SLOPES[loss](dx / unit, dy / unit, (2 * SMOOTH) / unit);
+      slopes[at] = slopeX / (unit * count);
+      slopes[at + 1] = slopeY / (unit * count);
+      error += Math.hypot(dx, dy) / eyes / count;
     }
   }
   return { slopes, error };
 }
+
+/** The slope of |x|, of its parabola within `smooth`. */
+const sign = (x: number, smooth: number) => x / Math.max(Math.abs(x), smooth);
+
+const wing = (x: number, smooth: number) => {
+  const { width, curvature } = WING;
+  return sign(x, smooth) * (Math.abs(x) < width ? width / (curvature + Math.abs(x)) : 1);
+};
+
+/** Of each loss at d = (x, y). */
+export const POINT_LOSS_SLOPES: Record<PointLoss, (x: number, y: number, smooth: number) => [number, number]> = {
+  distance: (x, y, smooth) => {
+    const length = Math.max(Math.hypot(x, y), smooth);
+    return [x / length, y / length];
+  },
+  squared: (x, y) => [2 * x, 2 * y],
+  absolute: (x, y, smooth) => [sign(x, smooth), sign(y, smooth)],
+  wing: (x, y, smooth) => [wing(x, smooth), wing(y, smooth)],
+};

@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import type { Point } from '../../src/face/align';
 import { LANDMARK_SIDE, LandmarkNetwork, landmarkNetworkFrom } from '../../src/face/landmark-network';
 import type { LabelledFace } from '../../src/face/landmark-samples';
-import { LandmarkTrainer, landmarkLoss } from '../../src/face/landmark-training';
+import { LandmarkTrainer, landmarkLoss, POINT_LOSS_SLOPES, type PointLoss } from '../../src/face/landmark-training';
 import { openWasm } from '../../src/kernels/wasm/backend';
 import { random } from '../../src/tensor/random';
 import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors';
@@ -49,16 +49,45 @@ test('the loss by hand: mean distance, in distances between the eyes', () => {
   assert.is(landmarkLoss(targets, targets).error, 0);
 });
 
-test('the slopes are those of the error, where that is smooth', () => {
+const wing = (x: number) => {
+  const [w, e] = [0.12, 0.024];
+  const size = Math.abs(x);
+  return size < w ? w * Math.log(1 + size / e) : size - (w - w * Math.log(1 + w / e));
+};
+
+/** Of d = (x, y), as the formulas stand. */
+const LOSSES: [PointLoss, (x: number, y: number) => number][] = [
+  ['distance', (x, y) => Math.hypot(x, y)],
+  ['squared', (x, y) => x * x + y * y],
+  ['absolute', (x, y) => Math.abs(x) + Math.abs(y)],
+  ['wing', (x, y) => wing(x) + wing(y)],
+];
+
+test('the slopes of every loss are those of its formula, where that is smooth', () => {
+  assert.equal(LOSSES.map(([name]) => name).sort(), Object.keys(POINT_LOSS_SLOPES).sort());
   const generator = random(4);
-  const numbers = (from: number, to: number) => Array.from({ length: 20 }, () => generator.between(from, to));
-  const targets = numbers(-1, 1);
-  const predicted = numbers(-1, 1);
-  const { slopes } = landmarkLoss(predicted, targets);
+  const numbers = (reach: number) => Array.from({ length: 20 }, () => generator.between(-reach, reach));
+  const targets = numbers(1);
+  // Near enough that some are within the width of the wing.
+  const predicted = numbers(0.3).map((off, k) => targets[k] + off);
+  const eyes = [0, 10].map((face) =>
+    Math.max(0.25, Math.hypot(targets[face] - targets[face + 2], targets[face + 1] - targets[face + 3])),
+  );
   const step = 1e-6;
-  for (let k = 0; k < 20; k++) {
-    const moved = (by: number) => landmarkLoss(predicted.with(k, predicted[k] + by), targets).error;
-    assertClose([slopes[k]], [(moved(step) - moved(-step)) / (2 * step)], 1e-5, `slope ${k}`);
+  for (const [name, lossOf] of LOSSES) {
+    const mean = (numbers: number[]) => {
+      let total = 0;
+      for (let at = 0; at < 20; at += 2) {
+        const unit = eyes[at < 10 ? 0 : 1];
+        total += lossOf((numbers[at] - targets[at]) / unit, (numbers[at + 1] - targets[at + 1]) / unit);
+      }
+      return total / 10;
+    };
+    const { slopes } = landmarkLoss(predicted, targets, name);
+    for (let k = 0; k < 20; k++) {
+      const moved = (by: number) => mean(predicted.with(k, predicted[k] + by));
+      assertClose([slopes[k]], [(moved(step) - moved(-step)) / (2 * step)], 1e-5, `${name}, slope ${k}`);
+    }
   }
 });
 
