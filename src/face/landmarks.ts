@@ -90,7 +90,7 @@ export class LandmarkFinder {
    *
    * The five points are looked for a second time, where the first look says that the face is and upright, as it is and
    * in the mirror. On the faces held out from its training the mean of the three is wrong by 0.067 of the distance between
-   * the eyes; the first look alone by 0.073, and the mean of the face and its mirror image by 0.068.
+   * the eyes; the first look alone by 0.073, and the mean of the face and its mirror image by 0.068 (after 40 epochs).
    *
    * @param boxes of faces from forehead to chin and ear to ear, in pixels of the photo
    * @returns for each box 5 or 68 points in pixels of the photo
