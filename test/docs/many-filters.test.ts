@@ -44,7 +44,7 @@ chapter.check('depthwise', (given, backend) => {
   return { D: depthwiseConv2d(image(given, backend), K, { padding: 'valid' }) };
 });
 
-/** A convolution of ones has as its gradient of the loss "sum" by a single input of 1 ... what it multiplies, counted. */
+/** Where all numbers are 1, the gradient of the output's sum by a weight counts how often the weight was used. */
 const multiplyAdds = async (output: Tensor, filter: Tensor) => {
   const [counts] = gradients(sum(output), [filter]);
   return (await sum(counts).data())[0];
@@ -57,7 +57,6 @@ chapter.check('the stem', async (_, backend) => {
 });
 
 chapter.check('the share', async (_, backend) => {
-  // On an image of ones without padding, the gradient of the sum by a weight counts how often the weight was used.
   const ones = (shape: number[]) =>
     Tensor.from(backend, new Float32Array(shape.reduce((a, b) => a * b)).fill(1), shape);
   const input = ones([1, 6, 6, 64]);
