@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { checkPages } from './check';
+import { checkSite } from './check';
 import { highlighted, render } from './markdown';
 import { pageHtml } from './page';
 import { languageOf, linkedFiles, pageOf, readSource } from './source';
@@ -36,7 +36,7 @@ export async function buildSite(folder: string): Promise<{ pages: number }> {
   const files = new Map<string, string | Uint8Array>(pages);
   files.set('style.css', `${katex}\n${await readFile('docs/site/style.css', 'utf8')}`);
   for (const font of fonts) files.set(`fonts/${font}`, await readFile(join(KATEX, 'fonts', font)));
-  checkPages(pages, new Set(files.keys()));
+  checkSite(files);
 
   const unfinished = `${folder}.${process.pid}`;
   for (const [file, content] of files) {

@@ -38,10 +38,13 @@ async function scaleFor(backend: Backend, people: number, probability: number): 
   return low;
 }
 
-chapter.check('the scale', async (_, backend) => ({
-  '40 people, P = 0.9': await scaleFor(backend, 40, 0.9),
-  '10000 people, P = 0.9': await scaleFor(backend, 10_000, 0.9),
-}));
+chapter.check('the scale', async (given, backend) => {
+  const probability = given.number('P');
+  return {
+    'scale for 40 people': await scaleFor(backend, 40, probability),
+    'scale for 10000 people': await scaleFor(backend, 10_000, probability),
+  };
+});
 chapter.check('thousand people', async (_, backend) => ({ scale: await scaleFor(backend, 1000, 0.99) }));
 
 const STEEPNESS = 5;

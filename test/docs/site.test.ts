@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { chapters } from '../../docs/site/chapters';
-import { checkPages } from '../../docs/site/check';
+import { checkSite } from '../../docs/site/check';
 import { blocksOf } from '../../docs/site/examples';
 import { render } from '../../docs/site/markdown';
 import { cut, linkedFiles, readSource } from '../../docs/site/source';
@@ -85,16 +85,26 @@ test('a paragraph that is a link to a declaration becomes the declaration', () =
 });
 
 test('links that lead nowhere, and what another host would be asked for, are found', () => {
-  const check = (html: string) =>
-    checkPages(new Map(Object.entries({ 'a.html': html, 'b.html': '<h2 id="c">' })), new Set());
-  check('<a href="b.html#c">x</a><a href="#d">x</a><p id="d"><a href="https://example.org">x</a>');
-  for (const [html, message] of [
-    ['<a href="c.html">x</a>', 'there is no such page'],
-    ['<a href="b.html#d">x</a>', 'no such heading'],
-    ['<script src="https://example.org/x.js"></script>', 'a.html fetches'],
-    ['<link rel="stylesheet" href="x.css">', 'a.html misses x.css'],
+  const check = (html: string, css = '') =>
+    checkSite(
+      new Map<string, string | Uint8Array>([
+        ['a.html', html],
+        ['b.html', '<h2 id="c">'],
+        ['s/t.css', css],
+        ['s/font.woff2', new Uint8Array()],
+      ]),
+    );
+  check('<a href="b.html#c">x</a><a href="#d">x</a><p id="d"><a href="https://example.org">x</a>', 'url(font.woff2)');
+  for (const [html, css, message] of [
+    ['<a href="c.html">x</a>', '', 'there is no such page'],
+    ['<a href="b.html#d">x</a>', '', 'no such heading'],
+    ['<script src="https://example.org/x.js"></script>', '', 'a.html fetches https://example.org/x.js'],
+    ['<link rel="stylesheet" href="x.css">', '', 'a.html misses x.css'],
+    ['', 'src: url("//example.org/a.woff2")', 's/t.css fetches //example.org/a.woff2'],
+    ['', '@import "https://example.org/x.css"', 's/t.css fetches https://example.org/x.css'],
+    ['', 'url(other.woff2)', 's/t.css misses other.woff2'],
   ])
-    assert.match(thrown(() => check(html)).message, message);
+    assert.match(thrown(() => check(html, css)).message, message);
 });
 
 test.run();
