@@ -5,6 +5,7 @@
 // LIKENESS_NO_SKIP=1 turns every test skipped for want of a GPU, a browser or photos into a failure.
 import { spawn } from 'node:child_process';
 import { readdirSync, rmSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 import { build } from 'esbuild';
 import { common } from './esbuild.mjs';
 import { softwareGpuEnvironment } from './software-gpu.mjs';
@@ -34,9 +35,13 @@ const child = spawn(process.execPath, ['node_modules/uvu/bin.js', outdir, '\\.te
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 let output = '';
+/** When each file began, which uvu says by its name alone on a line. */
+const begun = [];
 child.stdout.on('data', (chunk) => {
   output += chunk;
   process.stdout.write(chunk);
+  for (const [, file] of stripVTControlCharacters(`${chunk}`).matchAll(/^(\S+)\.test\.js$/gm))
+    begun.push({ file, at: performance.now() });
 });
 child.on('close', (code) => {
   rmSync(outdir, { recursive: true, force: true });
@@ -51,7 +56,12 @@ child.on('close', (code) => {
   const passed = count('Passed');
   const skipped = (output.match(/^SKIPPED /gm) ?? []).length;
   if (skipped > 0) console.log(output.match(/^SKIPPED .*$/gm).join('\n'));
-  console.log(`${((performance.now() - started) / 1000).toFixed(0)} s`);
+  const ended = performance.now();
+  const times = begun.map(({ file, at }, k) => ({ file, seconds: ((begun[k + 1]?.at ?? ended) - at) / 1000 }));
+  times.sort((one, other) => other.seconds - one.seconds);
+  // The first file on a device pays for opening it, and for pipelines that the others find compiled.
+  for (const { file, seconds } of times.slice(0, 20)) console.log(`${seconds.toFixed(1).padStart(7)} s  ${file}`);
+  console.log(`${((ended - started) / 1000).toFixed(0)} s`);
   console.log(`${passed} passed, ${total - passed} failed, ${skipped} skipped`);
   process.exitCode =
     code !== 0 || passed !== total || total === 0 || (process.env.LIKENESS_NO_SKIP && skipped > 0) ? 1 : 0;

@@ -1,3 +1,4 @@
+import type { Program } from '../kernels/backend';
 import type { KernelCall, Slot } from '../kernels/kernel';
 import { multiplyAdds } from '../kernels/multiply-adds';
 import type { WebgpuBackend } from '../kernels/webgpu/backend';
@@ -68,7 +69,7 @@ export async function tuneCall(
     slots.set(slot, known);
     return known;
   };
-  const programs: { free(): void }[] = [];
+  let preparing: Promise<Program>[] = [];
   try {
     const rebound = rebind(call, own);
     for (const slot of slots.values())
@@ -77,15 +78,10 @@ export async function tuneCall(
         Float32Array.from({ length: slot.length }, () => generator.between(-1, 1)),
       );
     const choices = candidates(rebound);
-    const turns = [];
-    for (const dispatches of [
-      dispatchesOf(rebound, Number.POSITIVE_INFINITY),
-      ...choices.map((one) => one.dispatches),
-    ]) {
-      const program = await backend.prepareDispatches(dispatches);
-      programs.push(program);
-      turns.push(programTurn(backend, program, signal));
-    }
+    preparing = [dispatchesOf(rebound, Number.POSITIVE_INFINITY), ...choices.map((one) => one.dispatches)].map(
+      (dispatches) => backend.prepareDispatches(dispatches), // which are compiled at once
+    );
+    const turns = (await Promise.all(preparing)).map((program) => programTurn(backend, program, signal));
     const [ruleMilliseconds, ...times] = await medianTimes(turns, { rounds: 9, warmUps: 1, seconds });
     const tiles = choices.map(({ tile }, k) => ({ tile, milliseconds: times[k] }));
     tiles.sort((a, b) => a.milliseconds - b.milliseconds);
@@ -93,7 +89,8 @@ export async function tuneCall(
     const isWorthwhile = best.milliseconds < (1 - LEAST_GAIN) * ruleMilliseconds;
     return { shape, tiles, ruleMilliseconds, ...(isWorthwhile && { chosen: best.tile }) };
   } finally {
-    for (const program of programs) program.free();
+    for (const prepared of await Promise.allSettled(preparing))
+      if (prepared.status === 'fulfilled') prepared.value.free();
     for (const slot of slots.values()) backend.free(slot);
   }
 }

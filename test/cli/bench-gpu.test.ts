@@ -193,7 +193,7 @@ test('a device too slow for a task sits it out, and it is said why', async () =>
 });
 
 test('what cannot be asked for is refused before anything is measured', async () => {
-  for (const [args, why] of [
+  const cases: [string[], RegExp][] = [
     [['--profile', '--device', 'wasm'], /leave out --device wasm/],
     [['--tune', '--device', 'reference'], /leave out --device reference/],
     [['--compare', '--device', 'wasm'], /measures every device/],
@@ -202,12 +202,14 @@ test('what cannot be asked for is refused before anything is measured', async ()
     [['--profile', '--compare'], /cannot be used with/],
     [['--tune', '--compare'], /cannot be used with/],
     [['--out', 'compare.svg'], /--out goes with --compare/],
-  ] as const) {
+  ];
+  const refusals = cases.map(async ([args, why]) => {
     const { code, stdout, stderr } = await likeness(['bench', ...args]);
     assert.is(code, 2, stderr);
     assert.is(stdout, '');
     assert.match(stderr, why);
-  }
+  });
+  await Promise.all(refusals);
   const { stdout } = await likeness(['bench', '--help']);
   for (const example of ['--compare --out compare.html', '--profile --task train-step', '--tune'])
     assert.ok(stdout.includes(`likeness bench ${example}`), example);

@@ -143,12 +143,14 @@ test('View 1 calibrates a model: it is written into the file, and verify says it
   assert.is(JSON.parse(metadata.calibration).plain, undefined);
   assert.is((await likeness(lfw('--model', model, '--own-threshold'))).code, 0);
   const photos = [photo('Ada', 1), photo('Ada', 2)];
-  const verified = await likeness(['verify', ...photos, '--model', model, '--json', ...WASM]);
+  const [verified, table, strict] = await Promise.all([
+    likeness(['verify', ...photos, '--model', model, '--json', ...WASM]),
+    likeness(['verify', ...photos, ...WASM]),
+    likeness(['verify', ...photos, '--false-match-rate', '0.0001', ...WASM]),
+  ]);
   assert.is(verified.code, 0, verified.stderr);
   assert.is(JSON.parse(verified.stdout).falseMatchRate, 0);
-  const table = await likeness(['verify', ...photos, ...WASM]);
   assert.match(table.stdout, /False matches there[\s\S]+0\.50 %/);
-  const strict = await likeness(['verify', ...photos, '--false-match-rate', '0.0001', ...WASM]);
   assert.is(strict.code, 2);
   assert.match(
     strict.stderr,
@@ -159,17 +161,18 @@ test('View 1 calibrates a model: it is written into the file, and verify says it
 test('a list of pairs, people, boxes and points', async () => {
   const [ada, ben] = [photo('Ada', 1), photo('Ben', 1)];
   const list = await write('list.csv', `${ada},${photo('Ada', 2)},1\n${ada},${ben},0\n`);
-  const pairs = await likeness(['evaluate', 'pairs', list, '--own-threshold', '--json', ...WASM]);
+  const [pairs, people, found] = await Promise.all([
+    likeness(['evaluate', 'pairs', list, '--own-threshold', '--json', ...WASM]),
+    likeness(['evaluate', 'identify', path('lfw', 'images'), '--json', ...WASM]),
+    likeness(['detect', ada, '--json', ...WASM]),
+  ]);
   assert.is(pairs.code, 0, pairs.stderr);
   assert.is(JSON.parse(pairs.stdout).accuracy, 1);
-
-  const people = await likeness(['evaluate', 'identify', path('lfw', 'images'), '--json', ...WASM]);
   assert.is(people.code, 0, people.stderr);
   const { rank1, probes, openSet, confusion } = JSON.parse(people.stdout);
   assert.equal([rank1, probes, confusion], [1, 4, []]);
   assert.equal(openSet, { people: 2, known: 2, strangers: 2, dirAtFar: { '0.1': 1, '0.01': 1 } });
 
-  const found = await likeness(['detect', ada, '--json', ...WASM]);
   const [{ faces }]: [{ faces: { box: number[]; landmarks: number[][] }[] }] = JSON.parse(found.stdout);
   await write('labelled/images/a.jpg', await readFile(ada));
   await write('labelled/boxes.csv', `file,x,y,width,height,difficulty\na.jpg,${faces[0].box.join(',')},easy\n`);
@@ -237,14 +240,15 @@ test('what cannot be evaluated is refused in one sentence', async () => {
     [['evaluate', 'lfw', path('lfw'), '--model', path('none')], /none does not exist; likeness train makes a model/],
     [['evaluate', 'rain'], /unknown command 'rain'/],
   ];
-  for (const [args, sentence] of cases) {
+  const refusals = cases.map(async ([args, sentence]) => {
     const { code, stdout, stderr } = await likeness([...args, ...(args[1] === 'rain' ? [] : WASM)]);
     const said = `${args.join(' ')}\n${stderr}`;
     assert.is(code, 2, said);
     assert.is(stdout, '', said);
     assert.match(stderr, /^likeness: [^\n]+\n$/, said);
     assert.match(stderr.trimEnd(), sentence, said);
-  }
+  });
+  await Promise.all(refusals);
 });
 
 test('the help has examples', async () => {

@@ -1,5 +1,6 @@
 import { platform } from '#platform';
 import { type DispatchLimits, openWebgpu, type WebgpuBackend } from '../../src/kernels/webgpu/backend';
+import { testGpu } from './devices';
 
 let told = false;
 
@@ -9,10 +10,19 @@ function skip(why: string): undefined {
   return undefined;
 }
 
-/** A backend of the test's own, or undefined (and a line that the runner counts) where there is no adapter. */
+/**
+ * A backend of the test's own, or undefined where there is no adapter. It is on the device of all tests, whose pipelines
+ * are compiled once for a whole run: a software GPU needs a second or more for each of the large ones.
+ */
 export async function openTestGpu(limits?: Partial<DispatchLimits>): Promise<WebgpuBackend | undefined> {
+  const gpu = await testGpu();
+  return gpu && openWebgpu({ device: gpu.device, subgroups: gpu.features.subgroups, limits });
+}
+
+/** A backend on a device of its own, which may be lost, or must not have compiled anything yet. */
+export async function openTestGpuAlone(): Promise<WebgpuBackend | undefined> {
   try {
-    return await openWebgpu({ allowSoftware: true, limits });
+    return await openWebgpu({ allowSoftware: true });
   } catch (error) {
     return skip(error instanceof Error ? error.message : String(error));
   }
@@ -35,6 +45,30 @@ export async function requestIdleDevice(): Promise<GPUDevice> {
   if (!adapter) throw new Error('Dawn has no device that computes nothing');
   return adapter.requestDevice({ requiredFeatures: ['shader-f16'] });
 }
+
+/** Counts the calls of some of a device's methods, until it is disposed of. */
+export function countCalls<Method extends CreateMethod>(device: GPUDevice, ...methods: Method[]) {
+  const calls: Partial<Record<Method, number>> = {};
+  for (const method of methods) {
+    const original = device[method];
+    calls[method] = 0;
+    Object.defineProperty(device, method, {
+      configurable: true,
+      value(...descriptors: unknown[]) {
+        calls[method] = (calls[method] ?? 0) + 1;
+        return Reflect.apply(original, device, descriptors);
+      },
+    });
+  }
+  return {
+    calls,
+    [Symbol.dispose]() {
+      for (const method of methods) Reflect.deleteProperty(device, method);
+    },
+  };
+}
+
+type CreateMethod = 'createBuffer' | 'createBindGroup' | 'createComputePipeline' | 'createComputePipelineAsync';
 
 /** Dawn in Node ends with the object it came from. */
 export let held: GPU | undefined;

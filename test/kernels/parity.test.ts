@@ -14,7 +14,7 @@ for (const device of ['wasm', 'webgpu']) {
       if (!backend) return;
       const before = backend.liveBytes;
       assert.ok(cases.length > 0, `${kernel} has no cases`);
-      for (const [seed, one] of cases.entries()) {
+      const compared = cases.map(async (one, seed) => {
         const [expected] = await results(reference, one, seed);
         const [eager, prepared] = await results(backend, one, seed);
         for (const [mode, actual] of Object.entries({ eager, prepared }))
@@ -22,7 +22,8 @@ for (const device of ['wasm', 'webgpu']) {
             const error = relativeError(numbers, expected[k]);
             assert.ok(error < TOLERANCE, `${kernel} ${mode}, ${one.title}: relative error ${error} of output ${k}`);
           }
-      }
+      });
+      await Promise.all(compared);
       assert.is(backend.liveBytes, before, `${kernel} left bytes behind`);
     });
   test.run();

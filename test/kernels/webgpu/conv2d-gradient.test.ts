@@ -89,15 +89,16 @@ test('every tile computes the sums, in one part and in several', async () => {
       await reference.read(expectedFilter.outputs.output),
     ];
     const { inChannels, outChannels } = sizes;
-    for (const tile of tilesFor(inChannels, outChannels)) {
+    // At once, for the pipelines are compiled meanwhile.
+    const inputs = tilesFor(inChannels, outChannels).map(async (tile) => {
       const call = inputGradient(backend, sizes);
       const program = await backend.prepareDispatches([tiledInputGradient(call, tile)]);
       program.run();
       const dx = await backend.read(call.outputs.output);
       assertClose(dx, dxExpected, `${tile.rows}x${tile.columns}, ${inChannels} channels, input`);
       program.free();
-    }
-    for (const tile of filterTilesFor(inChannels, outChannels)) {
+    });
+    const filters = filterTilesFor(inChannels, outChannels).map(async (tile) => {
       const call = filterGradient(backend, sizes);
       const dispatches = tiledFilterGradient(call, tile, 2);
       assert.is(dispatches.length, 2, 'the parts, and their sum');
@@ -106,7 +107,8 @@ test('every tile computes the sums, in one part and in several', async () => {
       const dFilter = await backend.read(call.outputs.output);
       assertClose(dFilter, dFilterExpected, `${tile.rows}x${tile.columns}, ${inChannels} channels, filter`);
       program.free();
-    }
+    });
+    await Promise.all([...inputs, ...filters]);
   }
   await backend.close();
 });

@@ -1,24 +1,9 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type KernelCall, RELU } from '../../../src/kernels/kernel';
-import { openTestGpu } from '../../helpers/gpu';
+import { countCalls, openTestGpu, openTestGpuAlone } from '../../helpers/gpu';
 
 const test = suite('programs on WebGPU');
-
-type Creation = 'createBuffer' | 'createBindGroup' | 'createComputePipeline' | 'createComputePipelineAsync';
-
-/** Counts the calls of one method of a device, from now on. */
-function countCalls(device: GPUDevice, method: Creation) {
-  const counter = { calls: 0 };
-  const original = device[method];
-  Object.defineProperty(device, method, {
-    value(...descriptors: unknown[]) {
-      counter.calls++;
-      return Reflect.apply(original, device, descriptors);
-    },
-  });
-  return counter;
-}
 
 test('replaying creates nothing: no buffers, no bind groups, no pipelines', async () => {
   const backend = await openTestGpu();
@@ -53,21 +38,17 @@ test('replaying creates nothing: no buffers, no bind groups, no pipelines', asyn
   };
   assert.equal(await replay(0), [1.5, 1.25]);
 
-  const creations: Creation[] = ['createBuffer', 'createBindGroup', 'createComputePipeline'];
-  const counters = creations.map((creation) => countCalls(backend.device, creation));
+  using counter = countCalls(backend.device, 'createBuffer', 'createBindGroup', 'createComputePipeline');
   assert.equal(await replay(2), [2, 1.25]);
   assert.equal(await replay(6), [3, 1.25]);
-  assert.equal(
-    counters.map(({ calls }) => calls),
-    [0, 0, 0],
-  );
+  assert.equal(counter.calls, { createBuffer: 0, createBindGroup: 0, createComputePipeline: 0 });
 
   // Calls made one by one take their buffers from the pool, too.
   backend.free(backend.allocate(8));
   const other = backend.allocate(8);
   backend.run({ kernel: 'sigmoid', inputs: { input }, outputs: { output: other }, attributes: { length: 8 } });
   await backend.read(other);
-  assert.is(counters[0].calls, 1, 'the buffer of the one slot more than before');
+  assert.is(counter.calls.createBuffer, 1, 'the buffer of the one slot more than before');
 
   backend.free(middle);
   assert.throws(() => program.run(), /freed/);
@@ -77,11 +58,11 @@ test('replaying creates nothing: no buffers, no bind groups, no pipelines', asyn
 });
 
 test('programs prepared at the same time compile a pipeline once', async () => {
-  const backend = await openTestGpu();
+  const backend = await openTestGpuAlone();
   if (!backend) return;
   const input = backend.allocate(2);
   const outputs = [backend.allocate(2), backend.allocate(2)];
-  const counter = countCalls(backend.device, 'createComputePipelineAsync');
+  using counter = countCalls(backend.device, 'createComputePipelineAsync');
   backend.write(input, [0, 100]);
   const programs = await Promise.all(
     outputs.map((output) =>
@@ -91,7 +72,7 @@ test('programs prepared at the same time compile a pipeline once', async () => {
       ),
     ),
   );
-  assert.is(counter.calls, 1);
+  assert.is(counter.calls.createComputePipelineAsync, 1);
   for (const program of programs) program.run();
   for (const output of outputs) assert.equal([...(await backend.read(output))], [0.5, 1]);
   await backend.close();

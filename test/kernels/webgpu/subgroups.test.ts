@@ -29,13 +29,14 @@ for (const [kernel, cases] of changes)
     // Where the device has no subgroups there is one way only.
     for (const subgroups of gpu.features.subgroups ? [false, true] : [false]) {
       const backend = await openWebgpu({ device: gpu.device, subgroups });
-      for (const [seed, one] of cases.entries()) {
+      const compared = cases.map(async (one, seed) => {
         const [expected] = await results(reference, one, seed);
         const [eager, prepared] = await results(backend, one, seed);
         const error = largestError(eager, expected);
         assert.ok(error < TOLERANCE, `${one.title}, subgroups ${subgroups}: relative error ${error}`);
         assert.equal(prepared, eager);
-      }
+      });
+      await Promise.all(compared);
       await backend.close();
     }
   });
