@@ -155,3 +155,10 @@ function middle(landmarks: readonly Point[], from: number, to: number): Point {
   }
   return [x, y];
 }
+
+/** Where a place of a face's surface is in the canonical plane; nothing where the turn of the head hides it. */
+export function toPlanePoint(yaw: number, x: number, v: number): Point | undefined {
+  const slope = Math.cos(yaw) - (2 * FACE_DEPTH * Math.sin(yaw) * x) / HALF_WIDTH ** 2; // dX / dx
+  if (slope <= 0.1) return undefined;
+  return [turned(yaw, x, FACE_DEPTH * (1 - (x / HALF_WIDTH) ** 2)), v];
+}

@@ -225,6 +225,39 @@ const SHAPES: Readonly<Record<MaskKind, Record<MaskWearing, Outline>>> = {
   },
 };
 
+/** Out from the ears to the mask's outermost line, by height: nose and chin push it out, and cups stand off the face. */
+const DEPTHS: Readonly<Record<MaskWearing, readonly Point[]>> = {
+  full: [
+    [-0.15, 1],
+    [0, 1.07],
+    [0.12, 1.15],
+    [0.24, 1.24],
+    [0.36, 1.24],
+    [0.55, 1.17],
+    [0.75, 1.12],
+    [0.95, 1.07],
+    [1.05, 1],
+    [1.3, 0.75],
+  ],
+  nose: [
+    [0.3, 1.08],
+    [0.42, 1.13],
+    [0.55, 1.15],
+    [0.75, 1.12],
+    [0.95, 1.08],
+    [1.1, 0.98],
+    [1.3, 0.78],
+  ],
+  chin: [
+    [0.4, 1],
+    [0.8, 1.03],
+    [0.95, 1.07],
+    [1.08, 1.02],
+    [1.3, 0.8],
+  ],
+};
+const STANDS_OFF: Readonly<Record<MaskKind, number>> = { surgical: 0.02, cloth: 0.01, kn95: 0.07, n95: 0.09 };
+
 /** How a mask sits: one of each kind is a little off from another, and from the middle. */
 export interface Fit {
   /** Moves the upper and the lower edge down, in the middle. */
@@ -253,8 +286,11 @@ const REACH = HALF_WIDTH;
 /** A mask's edges: how high they lie at any x, and the x at which they meet, on either side. */
 export class MaskOutline {
   readonly side: number;
+  /** The highest and the lowest place of the edges. */
+  readonly heights: readonly [number, number];
   readonly #top: Float64Array;
   readonly #bottom: Float64Array;
+  readonly #depth: Float64Array;
 
   constructor(kind: MaskKind, wearing: MaskWearing, { top, bottom, width, tilt }: Fit) {
     const shape = SHAPES[kind][wearing];
@@ -276,17 +312,27 @@ export class MaskOutline {
     };
     this.#top = edge(shape.top, top);
     this.#bottom = edge(shape.bottom, bottom);
+    this.heights = [Math.min(...this.#top), Math.max(...this.#bottom)];
+    const depths = smooth(DEPTHS[wearing], false);
+    this.#depth = Float64Array.from({ length: PLACES }, (_, k) => {
+      const t = k / (PLACES - 1);
+      const [low, high] = this.heights;
+      return heightAt(depths, low + t * (high - low)) + STANDS_OFF[kind] * Math.sin(Math.PI * t);
+    });
+  }
+
+  /** D of the parabola that the mask is at a height, see mask-geometry.ts. */
+  depth(v: number): number {
+    const [low, high] = this.heights;
+    const at = Math.max(0, Math.min(PLACES - 1.001, ((v - low) / (high - low)) * (PLACES - 1)));
+    const above = Math.floor(at);
+    return this.#depth[above] + (at - above) * (this.#depth[above + 1] - this.#depth[above]);
   }
 
   top = (x: number): number => read(this.#top, x);
   bottom = (x: number): number => read(this.#bottom, x);
   topSlope = (x: number): number => slope(this.#top, x);
   bottomSlope = (x: number): number => slope(this.#bottom, x);
-
-  /** From the highest to the lowest place of the edges. */
-  get heights(): [number, number] {
-    return [Math.min(...this.#top), Math.max(...this.#bottom)];
-  }
 }
 
 const placeOf = (x: number): number => Math.max(0, Math.min(PLACES - 1.001, ((x / REACH + 1) / 2) * (PLACES - 1)));
@@ -308,4 +354,34 @@ function heightAt(curve: readonly Point[], x: number): number {
   while (k < curve.length - 1 && curve[k][0] < x) k++;
   const [[fromX, fromV], [toX, toV]] = [curve[k - 1], curve[k]];
   return fromV + ((x - fromX) / (toX - fromX)) * (toV - fromV);
+}
+
+/** A strap, from where it is sewn on to where the ear hides it. */
+export interface Strap {
+  /** Which side of the image. */
+  side: 1 | -1;
+  /** On the mask, as x and v. */
+  from: Point;
+  /** Two places along the face, by landmarks of that side: `level` of the jaw's points from the top, and so far beyond. */
+  to: { level: number; beyond: number; above: number };
+  width: number;
+}
+
+/** Ear loops, or the bands of a cup, which go around the head. */
+export function strapsOf(kind: MaskKind, outline: MaskOutline): Strap[] {
+  return ([-1, 1] as const).flatMap((side): Strap[] => {
+    const x = side * outline.side * 0.985;
+    const [top, bottom] = [outline.top(x), outline.bottom(x)];
+    const inset = 0.12 * (bottom - top);
+    if (kind === 'n95')
+      return [
+        { side, from: [x, top + 0.3 * (bottom - top)], to: { level: 0, beyond: 0.02, above: 0.16 }, width: 0.035 },
+        { side, from: [x, bottom - 0.2 * (bottom - top)], to: { level: 2.6, beyond: 0.08, above: 0 }, width: 0.035 },
+      ];
+    const width = kind === 'cloth' ? 0.03 : 0.022;
+    return [
+      { side, from: [x, top + inset], to: { level: 0.1, beyond: 0.06, above: 0.02 }, width },
+      { side, from: [x, bottom - inset], to: { level: 1.9, beyond: 0.06, above: 0 }, width },
+    ];
+  });
 }
