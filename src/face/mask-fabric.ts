@@ -76,11 +76,15 @@ class Noise {
     this.#values = Float32Array.from({ length: 4096 }, () => random.next());
   }
 
-  cell = (i: number, j: number): number => this.#values[((j & 63) << 6) | (i & 63)];
+  cell(i: number, j: number): number {
+    return this.#values[((j & 63) << 6) | (i & 63)];
+  }
 
   at(x: number, y: number): number {
-    const [i, j] = [Math.floor(x), Math.floor(y)];
-    const [u, v] = [ease(x - i), ease(y - j)];
+    const i = Math.floor(x);
+    const j = Math.floor(y);
+    const u = ease(x - i);
+    const v = ease(y - j);
     const upper = this.cell(i, j) + u * (this.cell(i + 1, j) - this.cell(i, j));
     const lower = this.cell(i, j + 1) + u * (this.cell(i + 1, j + 1) - this.cell(i, j + 1));
     return upper + v * (lower - upper);
@@ -202,12 +206,18 @@ function wrinklesOf({ kind, wearing }: FabricStyle, random: Random): Detail {
       size: random.between(0.4, 1),
     };
   });
+  const nose = wearing === 'full' ? { surgical: 0.1, cloth: 0.11, kn95: 0.04, n95: 0 }[kind] : 0;
   return ({ x, v, s }, cloth) => {
+    // A tent over the nose: highest at its tip, gone at the mouth.
+    const down = (v - 0.2) / (v < 0.2 ? 0.16 : 0.13);
+    const tent = nose * Math.exp(-down * down - (x / 0.13) ** 2);
+    cloth.risesRight -= (2 * x * tent) / 0.13 ** 2;
+    cloth.risesDown -= (2 * down * tent) / (v < 0.2 ? 0.16 : 0.13);
     // The middle is stretched over nose and chin; folds gather towards the straps.
     const here = strength * (0.25 + 0.75 * s * s);
+    const bent = Math.sin(5 * x - 4 * v);
     for (const wave of waves) {
-      const slope =
-        wave.size * here * Math.cos(wave.x * x + wave.v * v + wave.phase + wave.bend * Math.sin(5 * x - 4 * v));
+      const slope = wave.size * here * Math.cos(wave.x * x + wave.v * v + wave.phase + wave.bend * bent);
       const length = Math.abs(wave.x) + Math.abs(wave.v);
       cloth.risesRight += (slope * wave.x) / length;
       cloth.risesDown += (slope * wave.v) / length;
@@ -283,7 +293,9 @@ const DETAILS: Readonly<Record<MaskKind, Details>> = {
       cloth.risesRight -=
         sharp * Math.sign(x) * (0.35 * Math.exp(-Math.abs(x) / 0.05) + 0.28 * Math.exp(-Math.abs(x) / 0.22));
       seam(x, 0.16 * sharp, 0.006, wide, cloth);
-      for (const away of [0.022, 0.042]) seam(fromEdge - away, 0.12 * dotted(v + x), 0.005, high, cloth);
+      const depth = 0.12 * dotted(v + x);
+      seam(fromEdge - 0.022, depth, 0.005, high, cloth);
+      seam(fromEdge - 0.042, depth, 0.005, high, cloth);
       // Two welded lines run from the bridge of the nose outwards and back to the chin.
       const bow = 0.62 - 0.5 * (2 * t - 1) ** 2;
       seam((Math.abs(s) - bow) * side, 0.1, 0.006, wide, cloth);
@@ -305,7 +317,8 @@ const DETAILS: Readonly<Record<MaskKind, Details>> = {
       const { x, t, fromTop, fromBottom, fromEdge, high, wide } = place;
       fold(ring - fromEdge, 0.16, 0.012, high, cloth);
       cloth.risesDown += 0.5 * Math.exp(-fromTop / 0.07) - 0.45 * Math.exp(-fromBottom / 0.07);
-      for (const height of [0.28, 0.8]) seam((t - height) * (fromTop + fromBottom), 0.12, 0.01, high, cloth);
+      seam((t - 0.28) * (fromTop + fromBottom), 0.12, 0.01, high, cloth);
+      seam((t - 0.8) * (fromTop + fromBottom), 0.12, 0.01, high, cloth);
       metal(x, fromTop, 0.19, place, cloth);
       threads(place, noise, 80, 0.04, cloth);
       const [dx, dv] = [x - valve.x, (t - valve.t) * (fromTop + fromBottom)];
@@ -318,7 +331,7 @@ const DETAILS: Readonly<Record<MaskKind, Details>> = {
 function threads({ arc, v, wide, high }: Place, noise: Noise, rate: number, strength: number, cloth: Cloth) {
   const share = resolved(1.5 / rate, Math.max(wide, high));
   if (share > 0) cloth.open *= 1 + strength * share * (2 * noise.at(rate * arc, rate * v) - 1);
-  cloth.open *= 1 + strength * (2 * noise.at(9 * arc + 3, 9 * v) - 1);
+  cloth.open *= 1 + 0.5 * strength * (2 * noise.at(9 * arc + 3, 9 * v) - 1);
 }
 
 /** Raised along a line below the upper edge: lit above, shaded below. */

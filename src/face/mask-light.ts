@@ -18,9 +18,9 @@ export interface FaceLight {
   white: Colour;
   /** What skin looks like there. */
   skin: Colour;
-  /** The logarithm of the light grows by so much for each unit to the right and down. */
-  right: number;
-  down: number;
+  /** The logarithm of red, green and blue light grows by so much for each unit to the right, and down. */
+  right: Colour;
+  down: Colour;
   /** 0 of a grey picture, 1 of one in colours. */
   saturation: number;
   /** The deviation of the blur of the sharpest edges around the eyes, in pixels. */
@@ -74,10 +74,14 @@ export function faceLight(region: Region, frame: FaceFrame, landmarks: readonly 
   const saturation = Math.min(1, Math.max(0, (skin[0] - skin[2]) / grey / 0.2));
   const tint = (k: number) =>
     1 + saturation * (Math.min(1.3, Math.max(0.75, skin[k] / grey / SKIN_TINT[k])) ** 0.5 - 1);
+  const channels = ([0, 1, 2] as const).map((k) =>
+    slopes(samples, (sample) => sample.colour[k] / Math.max(0.02, skin[k])),
+  );
   return {
     white: [light * tint(0), light * tint(1), light * tint(2)],
     skin,
-    ...slopes(samples, grey),
+    right: [channels[0].right, channels[1].right, channels[2].right],
+    down: [channels[0].down, channels[1].down, channels[2].down],
     saturation,
     blur: blurOf(region, landmarks, frame.unit),
     noise: noiseOf(region, samples),
@@ -116,8 +120,11 @@ function skinSamples({ left, top, width, height, values }: Region, frame: FaceFr
  * The plane a + right x + down v through the samples' logarithms, by weighted least squares with a pull of the slopes to 0,
  * three times over; each time what lies 0.25 off the plane weighs half.
  */
-function slopes(samples: readonly SkinSample[], grey: number): { right: number; down: number } {
-  const points = samples.map(({ x, v, colour }) => ({ x, v, log: Math.log(Math.max(0.02, luma(...colour)) / grey) }));
+function slopes(
+  samples: readonly SkinSample[],
+  brightness: (sample: SkinSample) => number,
+): { right: number; down: number } {
+  const points = samples.map((sample) => ({ ...sample, log: Math.log(Math.max(0.05, brightness(sample))) }));
   let [a, right, down] = [0, 0, 0];
   for (let round = 0; round < 3; round++) {
     let [n, sx, sv, sxx, sxv, svv, sl, sxl, svl] = [1e-6, 0, 0, 1, 0, 3, 0, 0, 0];

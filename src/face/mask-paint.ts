@@ -4,7 +4,7 @@ import { type Homography, project } from './homography';
 import type { MaskStyle } from './mask';
 import { type Cloth, coverage, type Fabric, fabricOf, type Place } from './mask-fabric';
 import type { FaceFrame } from './mask-geometry';
-import { HALF_WIDTH, silhouette } from './mask-geometry';
+import { HALF_WIDTH } from './mask-geometry';
 import { type FaceLight, luma, type Region } from './mask-light';
 import { MaskOutline, randomFit, type Strap, strapsOf } from './mask-shapes';
 import { type Colour, mix } from './synthetic-paint';
@@ -18,8 +18,6 @@ class MaskSurface {
   inside = 0;
   /** dX / dx: how much of the width is seen; 0 at the silhouette. */
   facing = 1;
-  /** D of the mask here and how it grows downwards. */
-  bulge = 0;
   readonly place: Place = {
     x: 0,
     v: 0,
@@ -35,11 +33,9 @@ class MaskSurface {
   readonly #outline: MaskOutline;
   readonly #cosine: number;
   readonly #sine: number;
-  readonly #yaw: number;
 
   constructor(outline: MaskOutline, { yaw }: FaceFrame) {
     this.#outline = outline;
-    this.#yaw = yaw;
     this.#cosine = Math.cos(yaw);
     this.#sine = Math.sin(yaw);
   }
@@ -52,29 +48,32 @@ class MaskSurface {
    */
   at(X: number, v: number): boolean {
     const outline = this.#outline;
-    const depth = outline.depth(v);
-    const forward = depth * this.#sine;
-    const discriminant = this.#cosine ** 2 - (4 * forward * (X - forward)) / HALF_WIDTH ** 2;
-    if (discriminant <= 0) return false;
-    this.facing = Math.sqrt(discriminant);
+    const forward = outline.depth(v) * this.#sine;
+    const square = this.#cosine ** 2 - (4 * forward * (X - forward)) / HALF_WIDTH ** 2;
+    if (square <= 0) return false;
+    this.facing = Math.sqrt(square);
     const x = (2 * (X - forward)) / (this.#cosine + this.facing);
+    const top = outline.top(x);
+    const bottom = outline.bottom(x);
+    const topSlope = outline.topSlope(x);
+    const bottomSlope = outline.bottomSlope(x);
+    const fromTop = (v - top) / Math.sqrt(1 + topSlope * topSlope);
+    const fromBottom = (bottom - v) / Math.sqrt(1 + bottomSlope * bottomSlope);
+    const fromEdge = Math.min(fromTop, fromBottom, (outline.side - Math.abs(x)) * this.facing);
     const { place } = this;
     place.x = x;
     place.v = v;
-    const [top, bottom] = [outline.top(x), outline.bottom(x)];
-    const [topSlope, bottomSlope] = [outline.topSlope(x), outline.bottomSlope(x)];
-    place.fromTop = (v - top) / Math.sqrt(1 + topSlope * topSlope);
-    place.fromBottom = (bottom - v) / Math.sqrt(1 + bottomSlope * bottomSlope);
-    const fromSide = (outline.side - Math.abs(x)) * this.facing;
-    place.fromEdge = Math.min(place.fromTop, place.fromBottom, fromSide);
+    place.fromTop = fromTop;
+    place.fromBottom = fromBottom;
+    place.fromEdge = fromEdge;
     place.s = x / outline.side;
     place.t = (v - top) / Math.max(0.05, bottom - top);
-    this.inside = place.fromEdge;
-    if (Math.abs(this.#yaw) > 0.05) {
-      const edge = silhouette(this.#yaw, depth);
-      this.inside = Math.min(this.inside, Math.sign(this.#yaw) * (edge - X));
+    this.inside = fromEdge;
+    if (Math.abs(this.#sine) > 0.05) {
+      // The silhouette, where dX / dx = 0: see silhouette() of mask-geometry.ts.
+      const edge = forward + (this.#cosine * HALF_WIDTH) ** 2 / (4 * forward);
+      this.inside = Math.min(fromEdge, Math.sign(this.#sine) * (edge - X));
     }
-    this.bulge = ((outline.depth(v + 0.03) - outline.depth(v - 0.03)) / 0.06) * (1 - (x / HALF_WIDTH) ** 2);
     return true;
   }
 }
@@ -95,7 +94,7 @@ export function paintMask(
   const surface = new MaskSurface(outline, frame);
   const lit = new Lighting(light);
   const random = stream(style.seed, 3);
-  const shade = { strength: random.between(0.3, 0.5), right: Math.max(-1, Math.min(1, light.right)) };
+  const shade = { strength: random.between(0.3, 0.5), right: Math.max(-1, Math.min(1, luma(...light.right))) };
   const pixel = Math.sqrt(0.5 ** 2 + light.blur ** 2) / frame.unit; // in the head's lengths
   const bounds = boundsOf(region, outline, frame);
 
@@ -103,7 +102,7 @@ export function paintMask(
   for (const strap of strapsOf(style.kind, outline))
     paintStrap(region, strap, strapColour(style, stream(style.seed, 2)), landmarks, frame, lit, light);
   const fabric = fabricOf(style, outline, stream(style.seed, 1));
-  paintCloth(region, cover, surface, frame, bounds, pixel, fabric, lit, light.noise, random);
+  paintCloth(region, cover, outline, surface, frame, bounds, pixel, fabric, lit, light.noise, random);
 }
 
 interface Bounds {
@@ -141,13 +140,14 @@ function forEachPlace(
 ) {
   for (let row = bounds.top; row <= bounds.bottom; row++)
     for (let column = bounds.left; column <= bounds.right; column++) {
-      const [x, y] = [column + left, row + top];
+      const x = column + left;
+      const y = row + top;
       const w = g * x + h * y + i;
       visit(row * width + column, (a * x + b * y + c) / w, (d * x + e * y + f) / w);
     }
 }
 
-/** How the mask is lit at a place: what is white there. */
+/** How the mask is lit. */
 class Lighting {
   readonly #light: FaceLight;
   readonly #right: number;
@@ -155,26 +155,27 @@ class Lighting {
 
   constructor(light: FaceLight) {
     this.#light = light;
-    this.#right = Math.max(-1, Math.min(1, 1.5 * light.right));
-    this.#down = Math.max(-1, Math.min(0.3, 1.2 * light.down - FROM_ABOVE));
+    this.#right = Math.max(-1, Math.min(1, 1.5 * luma(...light.right)));
+    this.#down = Math.max(-1, Math.min(0.3, 1.2 * luma(...light.down) - FROM_ABOVE));
   }
-
-  /** What the face's own shading is at a place, 1 in its middle. */
-  face = (x: number, v: number): number => Math.exp(this.#light.right * x + this.#light.down * (v - 0.3));
 
   /** What a relief that rises so steeply adds or takes. */
   relief(risesRight: number, risesDown: number): number {
     const slope = -this.#right * risesRight - this.#down * risesDown;
-    return Math.max(0.35, 1 + 0.42 * (slope / Math.sqrt(1 + risesRight * risesRight + risesDown * risesDown)));
+    return Math.max(0.35, 1 + 0.5 * (slope / Math.sqrt(1 + risesRight * risesRight + risesDown * risesDown)));
   }
 
-  /** A colour as the camera sees it, written over `colour`. */
-  seen(red: number, green: number, blue: number, brightness: number, colour: Float32Array) {
-    const { white, saturation } = this.#light;
+  /** A colour as the camera sees it at a place of the face, written over `colour`. */
+  seen(red: number, green: number, blue: number, x: number, v: number, brightness: number, colour: Float32Array) {
+    const { white, right, down, saturation } = this.#light;
     const grey = luma(red, green, blue);
-    colour[0] = exposed((grey + saturation * (red - grey)) * white[0] * brightness);
-    colour[1] = exposed((grey + saturation * (green - grey)) * white[1] * brightness);
-    colour[2] = exposed((grey + saturation * (blue - grey)) * white[2] * brightness);
+    colour[0] = red;
+    colour[1] = green;
+    colour[2] = blue;
+    for (let k = 0; k < 3; k++) {
+      const own = grey + saturation * (colour[k] - grey);
+      colour[k] = exposed(own * white[k] * brightness * Math.exp(right[k] * x + down[k] * (v - 0.3)));
+    }
   }
 }
 
@@ -200,7 +201,9 @@ function shadowAndCover(
     cover[at] = share;
     if (share >= 1) return;
     // Close around the edge no light gets in; and the mask's shadow falls away from the light, most often down.
-    const near = isOn ? 0.22 * Math.exp(Math.min(0, surface.inside) / (0.012 + pixel)) : 0;
+    const inside = isOn ? Math.min(0, surface.inside) : 0;
+    if (inside < -0.13) return;
+    const near = isOn ? 0.22 * Math.exp(inside / (0.012 + pixel)) : 0;
     const thrown = surface.at(X + 0.035 * right, v - 0.035) ? coverage(surface.inside, 0.09 + size) : 0;
     if (!isOn && Math.abs(yaw) > 0.15) return; // beyond the silhouette is the background
     const left = (1 - near) * (1 - strength * thrown);
@@ -212,6 +215,7 @@ function shadowAndCover(
 function paintCloth(
   region: Region,
   cover: Float32Array,
+  outline: MaskOutline,
   surface: MaskSurface,
   { toPlane }: FaceFrame,
   bounds: Bounds,
@@ -236,11 +240,10 @@ function paintCloth(
     fabric(place, cloth);
     const facing = Math.min(1, surface.facing / Math.sqrt(1 + steep * steep));
     const brightness =
-      lit.face(place.x, v) *
-      lit.relief(cloth.risesRight, cloth.risesDown + 0.6 * surface.bulge) *
+      lit.relief(cloth.risesRight, cloth.risesDown + 0.8 * outline.bulge(v) * (1 - (place.x / HALF_WIDTH) ** 2)) *
       cloth.open *
-      (0.8 + 0.2 * Math.sqrt(facing));
-    lit.seen(cloth.red, cloth.green, cloth.blue, brightness, colour);
+      (0.7 + 0.3 * Math.sqrt(facing));
+    lit.seen(cloth.red, cloth.green, cloth.blue, place.x, v, brightness, colour);
     // Neighbours share some of their noise: cameras and JPEG make it coarser than a pixel.
     grain = 0.4 * grain + 1.6 * noise * (random.next() + random.next() + random.next() - 1.5);
     for (let k = 0; k < 3; k++) values[3 * at + k] += share * (colour[k] + grain - values[3 * at + k]);
@@ -268,7 +271,7 @@ function paintStrap(
   lit: Lighting,
   light: FaceLight,
 ) {
-  if (side * frame.yaw > 0.35) return;
+  if (side * frame.yaw > 0.22) return;
   const start = onPhoto(frame, from);
   if (!start) return;
   const jaw = (level: number): Point => {
@@ -288,12 +291,13 @@ function paintStrap(
     anchor[1] + (frame.unit * to.beyond * out[1]) / reach - frame.unit * to.above * down[1],
   ];
   const seen = new Float32Array(3);
-  lit.seen(colour[0], colour[1], colour[2], lit.face(0.65 * side, 0.2), seen);
+  lit.seen(colour[0], colour[1], colour[2], 0.65 * side, 0.2, 1, seen);
   const half = Math.max(0.35, (frame.unit * width) / 2);
   const soft = 1.2 * Math.sqrt(0.25 + light.blur ** 2) + 0.3;
   const thin = Math.min(1, (frame.unit * width) / 0.9);
-  line(region, start, end, half + soft, (at, away) => {
-    const own = skinLike(region.values, at, light) * thin;
+  const visible = visibility(region, start, end, half, light);
+  line(region, start, end, half + soft, (at, away, along) => {
+    const own = thin * visible[Math.round(along * (visible.length - 1))];
     const cast = own * 0.22 * Math.max(0, 1 - Math.max(0, away - half) / (half + soft));
     const share = own * coverage(half - away, soft);
     for (let k = 0; k < 3; k++) {
@@ -301,6 +305,40 @@ function paintStrap(
       region.values[3 * at + k] = value + share * (seen[k] - value);
     }
   });
+}
+
+/** Places along a strap at which it is looked whether there is skin. */
+const LOOKS = 24;
+
+/** How much of a strap is seen along its way: once hair has fallen over it, it does not come out again. */
+function visibility(
+  { left, top, width, height, values }: Region,
+  [fromX, fromY]: Point,
+  [toX, toY]: Point,
+  reach: number,
+  light: FaceLight,
+): Float32Array {
+  const visible = new Float32Array(LOOKS + 1);
+  const step = Math.max(1, Math.round(reach));
+  let own = 1;
+  for (let k = 0; k <= LOOKS; k++) {
+    const column = Math.round(fromX + ((toX - fromX) * k) / LOOKS) - left;
+    const row = Math.round(fromY + ((toY - fromY) * k) / LOOKS) - top;
+    if (column < step || row < step || column >= width - step || row >= height - step) break;
+    let sum = 0;
+    for (const [x, y] of [
+      [0, 0],
+      [step, 0],
+      [-step, 0],
+      [0, step],
+      [0, -step],
+    ])
+      sum += skinLike(values, (row + y) * width + column + x, light);
+    // Close to the mask its shadow lies on the skin, and there it is seen whatever the colour.
+    if (k > LOOKS / 6) own = Math.min(own, Math.max(0, Math.min(1, (sum / 5 - 0.3) / 0.3)));
+    visible[k] = own;
+  }
+  return visible;
 }
 
 /** On the surface of the face; nothing where it is hidden. */
@@ -317,7 +355,7 @@ function line(
   [fromX, fromY]: Point,
   [toX, toY]: Point,
   reach: number,
-  visit: (pixel: number, away: number) => void,
+  visit: (pixel: number, away: number, along: number) => void,
 ) {
   const [dx, dy] = [toX - fromX, toY - fromY];
   const squared = dx * dx + dy * dy || 1;
@@ -330,12 +368,15 @@ function line(
       const [x, y] = [column + left - fromX, row + top - fromY];
       const along = Math.max(0, Math.min(1, (x * dx + y * dy) / squared));
       const away = Math.hypot(x - along * dx, y - along * dy);
-      if (away < reach) visit(row * width + column, away);
+      if (away < reach) visit(row * width + column, away, along);
     }
 }
 
-/** 1 of what may be skin in this light, 0 of what is much darker or brighter. */
+/** 1 of what may be skin in this light, 0 of what is much darker or brighter, or of another colour. */
 function skinLike(values: Float32Array, at: number, { skin }: FaceLight): number {
-  const ratio = luma(values[3 * at], values[3 * at + 1], values[3 * at + 2]) / Math.max(0.02, luma(...skin));
-  return Math.max(0, Math.min(1, (ratio - 0.35) / 0.2, (2.2 - ratio) / 0.4));
+  const [red, green, blue] = [values[3 * at], values[3 * at + 1], values[3 * at + 2]];
+  const [grey, usual] = [Math.max(0.02, luma(red, green, blue)), Math.max(0.02, luma(...skin))];
+  const ratio = grey / usual;
+  const hue = Math.hypot(red / grey - skin[0] / usual, blue / grey - skin[2] / usual);
+  return Math.max(0, Math.min(1, (ratio - 0.35) / 0.2, (2 - ratio) / 0.4, (0.6 - hue) / 0.2));
 }

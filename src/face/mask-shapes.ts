@@ -176,18 +176,18 @@ const SHAPES: Readonly<Record<MaskKind, Record<MaskWearing, Outline>>> = {
   n95: {
     full: {
       top: [
-        [0, -0.02],
-        [0.13, 0.02],
-        [0.28, 0.13],
-        [0.43, 0.29],
-        [0.51, 0.45],
+        [0, -0.03],
+        [0.14, 0.01],
+        [0.3, 0.11],
+        [0.46, 0.26],
+        [0.55, 0.44],
       ],
       bottom: [
-        [0, 1.05],
-        [0.2, 1.01],
-        [0.36, 0.89],
-        [0.47, 0.71],
-        [0.52, 0.52],
+        [0, 1.07],
+        [0.22, 1.03],
+        [0.39, 0.91],
+        [0.51, 0.71],
+        [0.56, 0.52],
       ],
     },
     nose: {
@@ -323,16 +323,37 @@ export class MaskOutline {
 
   /** D of the parabola that the mask is at a height, see mask-geometry.ts. */
   depth(v: number): number {
-    const [low, high] = this.heights;
-    const at = Math.max(0, Math.min(PLACES - 1.001, ((v - low) / (high - low)) * (PLACES - 1)));
+    const at = this.#depthPlace(v);
     const above = Math.floor(at);
     return this.#depth[above] + (at - above) * (this.#depth[above + 1] - this.#depth[above]);
   }
 
-  top = (x: number): number => read(this.#top, x);
-  bottom = (x: number): number => read(this.#bottom, x);
-  topSlope = (x: number): number => slope(this.#top, x);
-  bottomSlope = (x: number): number => slope(this.#bottom, x);
+  /** How it grows downwards. */
+  bulge(v: number): number {
+    const above = Math.floor(this.#depthPlace(v));
+    return ((this.#depth[above + 1] - this.#depth[above]) * (PLACES - 1)) / (this.heights[1] - this.heights[0]);
+  }
+
+  #depthPlace(v: number): number {
+    const low = this.heights[0];
+    return Math.max(0, Math.min(PLACES - 1.001, ((v - low) / (this.heights[1] - low)) * (PLACES - 1)));
+  }
+
+  top(x: number): number {
+    return read(this.#top, x);
+  }
+
+  bottom(x: number): number {
+    return read(this.#bottom, x);
+  }
+
+  topSlope(x: number): number {
+    return slope(this.#top, x);
+  }
+
+  bottomSlope(x: number): number {
+    return slope(this.#bottom, x);
+  }
 }
 
 const placeOf = (x: number): number => Math.max(0, Math.min(PLACES - 1.001, ((x / REACH + 1) / 2) * (PLACES - 1)));
@@ -362,7 +383,7 @@ export interface Strap {
   side: 1 | -1;
   /** On the mask, as x and v. */
   from: Point;
-  /** Two places along the face, by landmarks of that side: `level` of the jaw's points from the top, and so far beyond. */
+  /** At the jaw's point of so many from the top, and so far beyond it and above. */
   to: { level: number; beyond: number; above: number };
   width: number;
 }
@@ -375,13 +396,13 @@ export function strapsOf(kind: MaskKind, outline: MaskOutline): Strap[] {
     const inset = 0.12 * (bottom - top);
     if (kind === 'n95')
       return [
-        { side, from: [x, top + 0.3 * (bottom - top)], to: { level: 0, beyond: 0.02, above: 0.16 }, width: 0.035 },
-        { side, from: [x, bottom - 0.2 * (bottom - top)], to: { level: 2.6, beyond: 0.08, above: 0 }, width: 0.035 },
+        { side, from: [x, top + 0.3 * (bottom - top)], to: { level: 0, beyond: 0, above: 0.14 }, width: 0.035 },
+        { side, from: [x, bottom - 0.2 * (bottom - top)], to: { level: 2.3, beyond: 0.02, above: 0 }, width: 0.035 },
       ];
     const width = kind === 'cloth' ? 0.03 : 0.022;
     return [
-      { side, from: [x, top + inset], to: { level: 0.1, beyond: 0.06, above: 0.02 }, width },
-      { side, from: [x, bottom - inset], to: { level: 1.9, beyond: 0.06, above: 0 }, width },
+      { side, from: [x, top + inset], to: { level: 0.3, beyond: 0.03, above: 0 }, width },
+      { side, from: [x, bottom - inset], to: { level: 1.9, beyond: 0.03, above: 0 }, width },
     ];
   });
 }
