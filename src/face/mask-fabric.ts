@@ -68,16 +68,16 @@ export function fabricOf(style: FabricStyle, outline: MaskOutline, random: Rando
   };
 }
 
-/** Random numbers on a lattice, 0 to 1, and smoothly between its points; it repeats after 64. */
+/** Random numbers on a lattice, 0 to 1, and smoothly between its points; it repeats after 32. */
 class Noise {
   readonly #values: Float32Array;
 
   constructor(random: Random) {
-    this.#values = Float32Array.from({ length: 4096 }, () => random.next());
+    this.#values = Float32Array.from({ length: 1024 }, () => random.next());
   }
 
   cell(i: number, j: number): number {
-    return this.#values[((j & 63) << 6) | (i & 63)];
+    return this.#values[((j & 31) << 5) | (i & 31)];
   }
 
   at(x: number, y: number): number {

@@ -81,32 +81,30 @@ export function controlPoints(landmarks: readonly Point[]): { points: Point[]; a
 /** Where the six points are in the canonical plane of a turned head. */
 export function controlPointsAt(yaw: number): Point[] {
   return [
-    [turned(yaw, 0, FACE_DEPTH), 0],
-    [turned(yaw, 0, FACE_DEPTH - 0.03), 1],
-    [onOutline(yaw, -0.668, 0, -1), NOSE_TIP],
-    [onOutline(yaw, 0.668, 0, 1), NOSE_TIP],
-    [onOutline(yaw, -0.542, 0.3, -1), LOWER_LIP],
-    [onOutline(yaw, 0.542, 0.3, 1), LOWER_LIP],
+    [FACE_DEPTH * Math.sin(yaw), 0],
+    [(FACE_DEPTH - 0.03) * Math.sin(yaw), 1],
+    [outlineAt(yaw, -0.668), NOSE_TIP],
+    [outlineAt(yaw, 0.668), NOSE_TIP],
+    [outlineAt(yaw, -0.542), LOWER_LIP],
+    [outlineAt(yaw, 0.542), LOWER_LIP],
   ];
 }
 
-const turned = (yaw: number, x: number, z: number) => x * Math.cos(yaw) + z * Math.sin(yaw);
-
-/** The jaw's point, or where it is hidden the head's silhouette: landmarks of the far side slide along it. */
-function onOutline(yaw: number, x: number, z: number, side: 1 | -1): number {
-  const own = turned(yaw, x, z);
-  return Math.sign(yaw) === side ? side * Math.max(side * own, side * silhouette(yaw, FACE_DEPTH)) : own;
+/** X of a place of the face's parabola; of one that is hidden that of the silhouette, since landmarks slide along it. */
+function outlineAt(yaw: number, x: number): number {
+  const [c, s] = [Math.cos(yaw), FACE_DEPTH * Math.sin(yaw)];
+  const isHidden = c - (2 * s * x) / HALF_WIDTH ** 2 < 0; // dX / dx
+  return isHidden ? silhouette(c, s) : x * c + s * (1 - (x / HALF_WIDTH) ** 2);
 }
 
 /**
- * X of the far edge of a turned parabola of some depth D. X = x c + D s (1 - x^2 / W^2) is largest at x = c W^2 / (2 D s); where
- * that lies beyond the ears nothing is hidden, and the edge is the ear itself.
+ * X of the far edge of a turned parabola: X = x c + D s (1 - x^2 / W^2) is largest, or with s < 0 smallest, where
+ * x = c W^2 / (2 D s).
+ *
+ * @param c     the cosine of the yaw
+ * @param depth D s: the parabola's depth times the sine of the yaw
  */
-export function silhouette(yaw: number, depth: number): number {
-  const [c, s] = [Math.cos(yaw), depth * Math.sin(yaw)];
-  const x = (c * HALF_WIDTH ** 2) / (2 * s);
-  return Math.abs(x) >= HALF_WIDTH ? Math.sign(yaw) * HALF_WIDTH * c : s + (c * HALF_WIDTH) ** 2 / (4 * s);
-}
+export const silhouette = (c: number, depth: number): number => depth + (c * HALF_WIDTH) ** 2 / (4 * depth);
 
 /**
  * How far a head is turned: by how much the middle of the face is nearer to one side of the jaw than to the other. The model
@@ -132,14 +130,21 @@ function asymmetry([bridge, chin, left, right]: readonly Point[]): number {
   return (bridge[0] + chin[0] - left[0] - right[0]) / (right[0] - left[0]);
 }
 
-/** @throws Error when the landmarks are no face: all in one place, say, or on a line */
+/** @throws Error when the landmarks are not 68, or no face: all in one place, say, or on a line */
 export function faceFrame(landmarks: readonly Point[]): FaceFrame {
   if (landmarks.length !== 68) throw new Error(`a mask needs the 68 landmarks of a face, not ${landmarks.length}`);
   const { points, unit } = controlPoints(landmarks);
+  if (!(unit > 0) || !landmarks.flat().every(Number.isFinite)) throw new Error(NO_FACE);
   const yaw = yawOf(landmarks);
   const plane = controlPointsAt(yaw);
-  return { yaw, toPhoto: fitHomography(plane, points), toPlane: fitHomography(points, plane), unit };
+  try {
+    return { yaw, toPhoto: fitHomography(plane, points), toPlane: fitHomography(points, plane), unit };
+  } catch (cause) {
+    throw new Error(NO_FACE, { cause });
+  }
 }
+
+const NO_FACE = 'the landmarks are no face that a mask could be drawn on: they lie in one place, on a line or nowhere';
 
 const difference = (a: Point, b: Point): Point => [a[0] - b[0], a[1] - b[1]];
 const between = (a: Point, b: Point, share: number): Point => [
@@ -160,5 +165,5 @@ function middle(landmarks: readonly Point[], from: number, to: number): Point {
 export function toPlanePoint(yaw: number, x: number, v: number): Point | undefined {
   const slope = Math.cos(yaw) - (2 * FACE_DEPTH * Math.sin(yaw) * x) / HALF_WIDTH ** 2; // dX / dx
   if (slope <= 0.1) return undefined;
-  return [turned(yaw, x, FACE_DEPTH * (1 - (x / HALF_WIDTH) ** 2)), v];
+  return [x * Math.cos(yaw) + FACE_DEPTH * (1 - (x / HALF_WIDTH) ** 2) * Math.sin(yaw), v];
 }

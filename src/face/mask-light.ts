@@ -70,10 +70,10 @@ export function faceLight(region: Region, frame: FaceFrame, landmarks: readonly 
       ? [SKIN_TINT[0] * SKIN_LUMA, SKIN_TINT[1] * SKIN_LUMA, SKIN_TINT[2] * SKIN_LUMA]
       : [median(({ colour }) => colour[0]), median(({ colour }) => colour[1]), median(({ colour }) => colour[2])];
   const grey = Math.max(0.02, luma(...skin));
-  const light = Math.min(1.1, Math.max(0.12, (grey / SKIN_LUMA) ** 0.55));
+  const light = Math.min(1.1, Math.max(0.12, (grey / SKIN_LUMA) ** 0.65));
   const saturation = Math.min(1, Math.max(0, (skin[0] - skin[2]) / grey / 0.2));
   const tint = (k: number) =>
-    1 + saturation * (Math.min(1.3, Math.max(0.75, skin[k] / grey / SKIN_TINT[k])) ** 0.5 - 1);
+    1 + saturation * (Math.min(1.3, Math.max(0.75, skin[k] / grey / SKIN_TINT[k])) ** 0.65 - 1);
   const channels = ([0, 1, 2] as const).map((k) =>
     slopes(samples, (sample) => sample.colour[k] / Math.max(0.02, skin[k])),
   );
@@ -124,7 +124,10 @@ function slopes(
   samples: readonly SkinSample[],
   brightness: (sample: SkinSample) => number,
 ): { right: number; down: number } {
-  const points = samples.map((sample) => ({ ...sample, log: Math.log(Math.max(0.05, brightness(sample))) }));
+  const points = samples.map((sample) => {
+    const { x, v } = sample;
+    return { x, v, log: Math.log(Math.max(0.05, brightness(sample))) };
+  });
   let [a, right, down] = [0, 0, 0];
   for (let round = 0; round < 3; round++) {
     let [n, sx, sv, sxx, sxv, svv, sl, sxl, svl] = [1e-6, 0, 0, 1, 0, 3, 0, 0, 0];

@@ -4,7 +4,7 @@ import { type Homography, project } from './homography';
 import type { MaskStyle } from './mask';
 import { type Cloth, coverage, type Fabric, fabricOf, type Place } from './mask-fabric';
 import type { FaceFrame } from './mask-geometry';
-import { HALF_WIDTH } from './mask-geometry';
+import { HALF_WIDTH, silhouette } from './mask-geometry';
 import { type FaceLight, luma, type Region } from './mask-light';
 import { MaskOutline, randomFit, type Strap, strapsOf } from './mask-shapes';
 import { type Colour, mix } from './synthetic-paint';
@@ -70,8 +70,7 @@ class MaskSurface {
     place.t = (v - top) / Math.max(0.05, bottom - top);
     this.inside = fromEdge;
     if (Math.abs(this.#sine) > 0.05) {
-      // The silhouette, where dX / dx = 0: see silhouette() of mask-geometry.ts.
-      const edge = forward + (this.#cosine * HALF_WIDTH) ** 2 / (4 * forward);
+      const edge = silhouette(this.#cosine, forward);
       this.inside = Math.min(fromEdge, Math.sign(this.#sine) * (edge - X));
     }
     return true;
@@ -114,7 +113,7 @@ interface Bounds {
 
 /** The part of the region that mask and shadow may reach. */
 function boundsOf(region: Region, outline: MaskOutline, { yaw, toPhoto }: FaceFrame): Bounds {
-  const margin = 0.12;
+  const margin = FARTHEST_SHADOW;
   const [low, high] = outline.heights;
   const [c, s] = [Math.cos(yaw), Math.sin(yaw)];
   const far = 1.4 * s;
@@ -183,6 +182,9 @@ class Lighting {
 const exposed = (value: number): number =>
   value < 0.8 ? Math.max(0, value) : 0.8 + 0.2 * Math.tanh((value - 0.8) / 0.2);
 
+/** From the mask's edge, in the head's lengths: see the numbers below. */
+const FARTHEST_SHADOW = 0.1;
+
 /** Darkens the skin around the mask, and tells how much of each pixel the mask covers. */
 function shadowAndCover(
   region: Region,
@@ -202,7 +204,7 @@ function shadowAndCover(
     if (share >= 1) return;
     // Close around the edge no light gets in; and the mask's shadow falls away from the light, most often down.
     const inside = isOn ? Math.min(0, surface.inside) : 0;
-    if (inside < -0.13) return;
+    if (inside < -FARTHEST_SHADOW) return;
     const near = isOn ? 0.22 * Math.exp(inside / (0.012 + pixel)) : 0;
     const thrown = surface.at(X + 0.035 * right, v - 0.035) ? coverage(surface.inside, 0.09 + size) : 0;
     if (!isOn && Math.abs(yaw) > 0.15) return; // beyond the silhouette is the background

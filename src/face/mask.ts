@@ -88,14 +88,13 @@ export function drawMask(image: RawImage, landmarks: readonly Point[], mask: Mas
   const frame = faceFrame(landmarks);
   const data = Uint8ClampedArray.from(image.data);
   const region = regionAround(frame, landmarks, width, height);
-  forEachPixel(region, width, (from, to) => {
-    for (let k = 0; k < 3; k++) region.values[3 * to + k] = data[4 * from + k] / 255;
+  const { values } = region;
+  forEachRow(region, width, (from, to, count) => {
+    for (let k = 0; k < 3 * count; k++) values[3 * to + k] = data[4 * (from + Math.floor(k / 3)) + (k % 3)] / 255;
   });
-  const before = region.values.slice();
   paint(region, frame, landmarks, mask);
-  forEachPixel(region, width, (from, to) => {
-    for (let k = 0; k < 3; k++)
-      if (region.values[3 * to + k] !== before[3 * to + k]) data[4 * from + k] = 255 * region.values[3 * to + k];
+  forEachRow(region, width, (from, to, count) => {
+    for (let k = 0; k < 3 * count; k++) data[4 * (from + Math.floor(k / 3)) + (k % 3)] = 255 * values[3 * to + k];
   });
   return { ...image, data };
 }
@@ -116,15 +115,20 @@ export function drawMaskOn(
   const result = Float32Array.from(pixels);
   const region = regionAround(frame, landmarks, width, height);
   const { values } = region;
-  forEachPixel(region, width, (from, to) => {
-    for (let k = 0; k < 3; k++) values[3 * to + k] = pixels[channels * from + (channels === 1 ? 0 : k)];
-  });
+  if (channels === 3)
+    forEachRow(region, width, (from, to, count) => values.set(pixels.subarray(3 * from, 3 * (from + count)), 3 * to));
+  else
+    forEachRow(region, width, (from, to, count) => {
+      for (let k = 0; k < count; k++) values.fill(pixels[from + k], 3 * (to + k), 3 * (to + k + 1));
+    });
   paint(region, frame, landmarks, mask);
-  forEachPixel(region, width, (from, to) => {
-    const [red, green, blue] = [values[3 * to], values[3 * to + 1], values[3 * to + 2]];
-    if (channels === 1) result[from] = luma(red, green, blue);
-    else result.set([red, green, blue], 3 * from);
-  });
+  if (channels === 3)
+    forEachRow(region, width, (from, to, count) => result.set(values.subarray(3 * to, 3 * (to + count)), 3 * from));
+  else
+    forEachRow(region, width, (from, to, count) => {
+      for (let k = 0, at = 3 * to; k < count; k++, at += 3)
+        result[from + k] = luma(values[at], values[at + 1], values[at + 2]);
+    });
   return result;
 }
 
@@ -147,7 +151,11 @@ function regionAround({ unit }: FaceFrame, landmarks: readonly Point[], width: n
   return { left, top, width: across, height: down, values: new Float32Array(3 * across * down) };
 }
 
-/** Visits a region's pixels: their places in the picture and in the region. */
-function forEachPixel({ left, top, width, height }: Region, line: number, visit: (from: number, to: number) => void) {
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) visit((top + y) * line + left + x, y * width + x);
+/** Visits a region's rows: where each begins in the picture and in the region, in pixels, and how many it has. */
+function forEachRow(
+  { left, top, width, height }: Region,
+  line: number,
+  visit: (from: number, to: number, count: number) => void,
+) {
+  for (let y = 0; y < height; y++) visit((top + y) * line + left, y * width, width);
 }

@@ -87,12 +87,12 @@ export function faceAt([x, y]: Point, unit: number, angle = 0): Point[] {
 const depthOf = ([x]: Point, k: number): number =>
   k >= 29 && k <= 35 ? 1.2 : k === 28 ? 1.05 : k === 8 ? 1.02 : 1.05 * Math.max(0, 1 - (x / 0.7) ** 2);
 
-/** The same of a head that is turned to the image's right by an angle in radians, without a perspective. */
+/** The same of a head that is turned to the image's right by an angle in radians; the hidden jaw lies along the silhouette. */
 export function turnedFaceAt([x, y]: Point, unit: number, yaw: number): Point[] {
-  return USUAL_FACE.map(
-    (point, k): Point => [
-      x + unit * (point[0] * Math.cos(yaw) + depthOf(point, k) * Math.sin(yaw)),
-      y + unit * point[1],
-    ],
-  );
+  const [cosine, sine] = [Math.cos(yaw), Math.sin(yaw)];
+  const far = 1.05 * sine + (0.7 * cosine) ** 2 / (4.2 * sine);
+  return USUAL_FACE.map((point, k): Point => {
+    const isHidden = k < 17 && cosine < (2.1 * sine * point[0]) / 0.7 ** 2;
+    return [x + unit * (isHidden ? far : point[0] * cosine + depthOf(point, k) * sine), y + unit * point[1]];
+  });
 }
