@@ -40,12 +40,17 @@ export interface Cloth {
   open: number;
 }
 
-export interface FabricStyle {
+/** What a mask looks like and how it is worn; the same style on the same face is the same picture. */
+export interface MaskStyle {
   kind: MaskKind;
   wearing: MaskWearing;
+  /** Red, green and blue, 0 to 1. */
   colour: Colour;
   pattern: MaskPattern;
+  /** The second colour of a pattern. */
   ink: Colour;
+  /** Of how it sits, its folds, and the grain of the picture. */
+  seed: number;
 }
 
 /** Writes into `cloth` what a mask shows at a place. */
@@ -53,7 +58,7 @@ export type Fabric = (place: Place, cloth: Cloth) => void;
 
 const METAL: Colour = [0.72, 0.73, 0.75];
 
-export function fabricOf(style: FabricStyle, outline: MaskOutline, random: Random): Fabric {
+export function fabricOf(style: MaskStyle, outline: MaskOutline, random: Random): Fabric {
   const noise = new Noise(random);
   const pattern = patternOf(style, noise, random);
   const wrinkles = wrinklesOf(style, random);
@@ -115,7 +120,7 @@ function blend(cloth: Cloth, [red, green, blue]: Colour, share: number) {
 type Detail = (place: Place, cloth: Cloth) => void;
 
 /** Colours, printed on the cloth. */
-function patternOf({ colour, ink, pattern }: FabricStyle, noise: Noise, random: Random): Detail {
+function patternOf({ colour, ink, pattern }: MaskStyle, noise: Noise, random: Random): Detail {
   const size = random.between(0.07, 0.18);
   const [cosine, sine] = direction(random);
   /** Half of each period is ink. */
@@ -192,7 +197,7 @@ const direction = (random: Random): [number, number] => {
 };
 
 /** Soft folds, as ripples along lines that are bent themselves. Under the chin a mask is crumpled. */
-function wrinklesOf({ kind, wearing }: FabricStyle, random: Random): Detail {
+function wrinklesOf({ kind, wearing }: MaskStyle, random: Random): Detail {
   const stiffness = { surgical: 0.7, cloth: 1, kn95: 0.4, n95: 0.08 }[kind];
   const strength = stiffness * (wearing === 'chin' ? 0.5 : wearing === 'nose' ? 0.3 : 0.22) * random.between(0.5, 1.3);
   const waves = Array.from({ length: 4 }, (_, k) => {
@@ -242,7 +247,7 @@ function seam(away: number, depth: number, width: number, pixel: number, cloth: 
   cloth.open *= 1 - ((depth * width) / broad) * Math.exp(-((away / broad) ** 2));
 }
 
-type Details = (style: FabricStyle, outline: MaskOutline, noise: Noise, random: Random) => Detail;
+type Details = (style: MaskStyle, outline: MaskOutline, noise: Noise, random: Random) => Detail;
 
 const DETAILS: Readonly<Record<MaskKind, Details>> = {
   /** Non-woven, with three folds across, a hem all around and a wire over the nose. */

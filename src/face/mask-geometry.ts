@@ -161,9 +161,12 @@ function middle(landmarks: readonly Point[], from: number, to: number): Point {
   return [x, y];
 }
 
-/** Where a place of a face's surface is in the canonical plane; nothing where the turn of the head hides it. */
-export function toPlanePoint(yaw: number, x: number, v: number): Point | undefined {
-  const slope = Math.cos(yaw) - (2 * FACE_DEPTH * Math.sin(yaw) * x) / HALF_WIDTH ** 2; // dX / dx
-  if (slope <= 0.1) return undefined;
-  return [x * Math.cos(yaw) + FACE_DEPTH * (1 - (x / HALF_WIDTH) ** 2) * Math.sin(yaw), v];
+/**
+ * Where a place of a face's surface is in the canonical plane; nothing where the turn of the head hides it.
+ * @param depth D of the parabola: more of a mask, which lies on the face
+ */
+export function toPlanePoint(yaw: number, x: number, v: number, depth = FACE_DEPTH): Point | undefined {
+  const [c, s] = [Math.cos(yaw), depth * Math.sin(yaw)];
+  if (c - (2 * s * x) / HALF_WIDTH ** 2 <= 0.1) return undefined; // dX / dx
+  return [x * c + s * (1 - (x / HALF_WIDTH) ** 2), v];
 }

@@ -1,10 +1,9 @@
 import { type Random, stream } from '../tensor/random';
 import type { Point } from './align';
 import { type Homography, project } from './homography';
-import type { MaskStyle } from './mask';
-import { type Cloth, coverage, type Fabric, fabricOf, type Place } from './mask-fabric';
+import { type Cloth, coverage, type Fabric, fabricOf, type MaskStyle, type Place } from './mask-fabric';
 import type { FaceFrame } from './mask-geometry';
-import { HALF_WIDTH, silhouette } from './mask-geometry';
+import { HALF_WIDTH, silhouette, toPlanePoint } from './mask-geometry';
 import { type FaceLight, luma, type Region } from './mask-light';
 import { MaskOutline, randomFit, type Strap, strapsOf } from './mask-shapes';
 import { type Colour, mix } from './synthetic-paint';
@@ -274,8 +273,9 @@ function paintStrap(
   light: FaceLight,
 ) {
   if (side * frame.yaw > 0.22) return;
-  const start = onPhoto(frame, from);
-  if (!start) return;
+  const seam = toPlanePoint(frame.yaw, ...from, 1.1);
+  if (!seam) return;
+  const start = project(frame.toPhoto, seam);
   const jaw = (level: number): Point => {
     const k = Math.floor(level);
     const [upper, lower] = side < 0 ? [landmarks[k], landmarks[k + 1]] : [landmarks[16 - k], landmarks[15 - k]];
@@ -341,14 +341,6 @@ function visibility(
     visible[k] = own;
   }
   return visible;
-}
-
-/** On the surface of the face; nothing where it is hidden. */
-function onPhoto({ yaw, toPhoto }: FaceFrame, [x, v]: Point): Point | undefined {
-  const [c, s] = [Math.cos(yaw), Math.sin(yaw)];
-  const depth = 1.1;
-  if (c - (2 * depth * s * x) / HALF_WIDTH ** 2 <= 0.05) return undefined;
-  return project(toPhoto, [x * c + depth * (1 - (x / HALF_WIDTH) ** 2) * s, v]);
 }
 
 /** Visits the pixels near a line, with their distance from it. */

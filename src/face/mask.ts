@@ -1,29 +1,16 @@
 import type { Random } from '../tensor/random';
 import type { Point } from './align';
 import type { RawImage } from './image';
-import { MASK_PATTERNS, type MaskPattern } from './mask-fabric';
+import { MASK_PATTERNS, type MaskStyle } from './mask-fabric';
 import { type FaceFrame, faceFrame } from './mask-geometry';
 import { faceLight, luma, type Region } from './mask-light';
 import { paintMask } from './mask-paint';
-import { MASK_WEARINGS, type MaskKind, type MaskWearing } from './mask-shapes';
+import { MASK_WEARINGS, type MaskKind } from './mask-shapes';
 import type { PixelShape } from './pixels';
 import { type Colour, darker, mix } from './synthetic-paint';
 
-export { MASK_PATTERNS, type MaskPattern } from './mask-fabric';
+export { MASK_PATTERNS, type MaskPattern, type MaskStyle } from './mask-fabric';
 export { MASK_KINDS, MASK_WEARINGS, type MaskKind, type MaskWearing } from './mask-shapes';
-
-/** What a mask looks like and how it is worn; the same style on the same face is the same picture. */
-export interface MaskStyle {
-  kind: MaskKind;
-  wearing: MaskWearing;
-  /** Red, green and blue, 0 to 1. */
-  colour: Colour;
-  pattern: MaskPattern;
-  /** The second colour of a pattern. */
-  ink: Colour;
-  /** Of how it sits, its folds, and the grain of the picture. */
-  seed: number;
-}
 
 /** Colours that masks are sold in, by the names that the command line takes. */
 export const MASK_COLOURS: Readonly<Record<string, Colour>> = {
@@ -86,7 +73,7 @@ export function randomMask(random: Random, given: Partial<MaskStyle> = {}): Mask
 export function drawMask(image: RawImage, landmarks: readonly Point[], mask: MaskStyle): RawImage {
   const { width, height } = image;
   const frame = faceFrame(landmarks);
-  const data = Uint8ClampedArray.from(image.data);
+  const data = new Uint8ClampedArray(image.data);
   const region = regionAround(frame, landmarks, width, height);
   const { values } = region;
   forEachRow(region, width, (from, to, count) => {
@@ -112,7 +99,7 @@ export function drawMaskOn(
   mask: MaskStyle,
 ): Float32Array {
   const frame = faceFrame(landmarks);
-  const result = Float32Array.from(pixels);
+  const result = pixels.slice();
   const region = regionAround(frame, landmarks, width, height);
   const { values } = region;
   if (channels === 3)
