@@ -33,6 +33,19 @@ export {
 export { encodePng, ImageError, type ImageSource, type RawImage, readImage } from './face/image';
 export type { LabelledFace } from './face/landmark-samples';
 export { type LandmarkEpoch, type LandmarkSettings, LandmarkTrainer } from './face/landmark-training';
+export {
+  drawMask,
+  drawMaskOn,
+  MASK_COLOURS,
+  MASK_KINDS,
+  MASK_PATTERNS,
+  MASK_WEARINGS,
+  type MaskKind,
+  type MaskPattern,
+  type MaskStyle,
+  type MaskWearing,
+  randomMask,
+} from './face/mask';
 export * from './face/metrics';
 export type { ModelSource } from './face/model';
 export * from './face/pipeline';

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CONDITIONS } from '../face/conditions';
 import type { LandmarkName } from '../face/landmarks';
+import type { MaskedPhotos } from './evaluate-masks';
 import { type EmbedOptions, modelOption, noFlipOption, number, photoOptions, thresholdOption } from './options';
 
 /** What every evaluation is given. */
@@ -9,6 +10,7 @@ export interface EvaluateOptions extends EmbedOptions {
   limit?: number;
   seed: number;
   cache: boolean;
+  masks?: MaskedPhotos;
 }
 
 export interface PairOptions extends EvaluateOptions {
@@ -30,6 +32,7 @@ const EXAMPLES = `
 Examples:
   likeness evaluate lfw ../lfw                            View 2: images/, pairs.txt
   likeness evaluate lfw ../lfw --report lfw.html --conditions blur,darkness
+  likeness evaluate lfw ../lfw --masks both               again with one photo of each pair masked, and with both
   likeness evaluate lfw ../lfw --view 1 --calibrate --model model.safetensors
   likeness evaluate cfp ../cfp --json
   likeness evaluate pairs mine.csv --own-threshold        path1,path2,same
@@ -61,6 +64,12 @@ const embeddingOptions = () => [
   new Option('--aligned', 'the pictures are faces already, cut out as the network takes them, and are not searched'),
   new Option('--seed <number>', 'of what chance decides').argParser(number(0, 2 ** 32 - 1, true)).default(1),
   new Option('--no-cache', 'neither read nor keep embeddings'),
+  new Option(
+    '--masks <photos>',
+    'again with drawn masks: on the photos that are looked up, or on the known ones as well',
+  )
+    .choices(['probe', 'both'])
+    .conflicts('aligned'),
 ];
 
 const pairOptions = () => [

@@ -6,6 +6,7 @@ import type { FacePipeline } from '../face/pipeline';
 import { imageOf, resize } from '../face/pixels';
 import { CONDITION_HEADINGS, conditionRow, figureRows, GROUP_HEADINGS, groupRow, type PairRun } from './evaluate';
 import { drawConditions, drawHistogram, drawRejection, drawRoc } from './evaluate-charts';
+import { MASK_HEADINGS, maskRow } from './evaluate-masks';
 import { isFolder, writeFileAtomically } from './files';
 import { UserError } from './output';
 import { openPage, type Page } from './page';
@@ -50,7 +51,7 @@ export async function writePairReport(path: string, runs: readonly PairRun[], fa
 }
 
 async function sectionsOf({ document, add, table }: Page, run: PairRun): Promise<Element[]> {
-  const { protocol, scored, decisions, figures, conditions, groups, rejection } = run;
+  const { protocol, scored, decisions, figures, conditions, masks, groups, rejection } = run;
   const chosen = onlyFolds(scored, decisions.scored);
   const charts = add(
     'div',
@@ -72,6 +73,7 @@ async function sectionsOf({ document, add, table }: Page, run: PairRun): Promise
     ...(conditions.length === 0
       ? []
       : [add('h2', 'Under conditions'), small, table(CONDITION_HEADINGS, conditions.map(conditionRow))]),
+    ...(masks.length === 0 ? [] : [add('h2', 'With masks'), table(MASK_HEADINGS, masks.map(maskRow))]),
     ...(groups.length === 0
       ? []
       : [add('h2', 'By group, the worst first'), table(GROUP_HEADINGS, groups.map(groupRow))]),

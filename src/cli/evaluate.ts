@@ -28,6 +28,7 @@ import { FacePipeline } from '../face/pipeline';
 import { limitPairs, type PairProtocol, readCfp, readLabels, readLfw, readPairs } from '../face/protocols';
 import { type Calibration, NO_THRESHOLD } from '../face/verify';
 import type { EvaluateOptions, PairOptions } from './evaluate-commands';
+import { MASK_HEADINGS, type MaskFigures, maskedBy, maskedFiles, maskFigures, maskRow } from './evaluate-masks';
 import { expectReportPlace, writePairReport } from './evaluate-report';
 import { cacheFolder, writeFileAtomically } from './files';
 import { pipelineOptions } from './options';
@@ -43,6 +44,7 @@ export interface PairRun {
   /** Photos without a face. */
   missed: number;
   conditions: ConditionFigures[];
+  masks: MaskFigures[];
   groups: GroupFigures[];
   /** Nothing of aligned pictures, which are not judged. */
   rejection: RejectionPoint[];
@@ -148,7 +150,8 @@ async function evaluateProtocol(pipeline: FacePipeline, protocol: PairProtocol, 
   const conditions = (options.conditions ?? []).flatMap((name) =>
     CONDITIONS[name].strengths.map((strength): ConditionAt => ({ name, strength, seed })),
   );
-  const total = files.length + conditions.length * probes.length;
+  const withMasks = options.masks ? maskedFiles(pairs, options.masks) : [];
+  const total = files.length + conditions.length * probes.length + withMasks.length;
   const embed = await embedder(pipeline, total, options, signal);
   try {
     const known = await embed.files(files);
@@ -170,6 +173,7 @@ async function evaluateProtocol(pipeline: FacePipeline, protocol: PairProtocol, 
     };
     if (conditions.length > 0) add(undefined, known);
     for (const condition of conditions) add(condition, await embed.files(probes, condition));
+    const { masks } = options;
     return {
       protocol: { ...protocol, pairs },
       scored,
@@ -178,6 +182,14 @@ async function evaluateProtocol(pipeline: FacePipeline, protocol: PairProtocol, 
       photos: files.length,
       missed: files.length - known.size,
       conditions: rows,
+      masks: masks
+        ? maskFigures(pairs, known, await embed.files(withMasks, maskedBy(seed)), {
+            masks,
+            rule,
+            unmasked: decisions,
+            seed,
+          })
+        : [],
       groups: labelOf ? groupFigures(scored, decisions, labelOf, { seed }) : [],
       rejection: options.aligned ? [] : rejectionCurve(scored, decisions, known),
     };
@@ -256,7 +268,7 @@ function printCalibration(calibration: Calibration, { model, flip }: PairOptions
 }
 
 /** The one document of a run; `folds` are the accuracies. */
-function documentOf({ protocol, figures, photos, missed, conditions, groups, rejection }: PairRun) {
+function documentOf({ protocol, figures, photos, missed, conditions, masks, groups, rejection }: PairRun) {
   const { accuracy, standardError, tarAtFar: tar, auc, eer, folds, ...others } = figures;
   return {
     protocol: protocol.name,
@@ -270,6 +282,7 @@ function documentOf({ protocol, figures, photos, missed, conditions, groups, rej
     ...others,
     photos,
     ...(conditions.length > 0 && { conditions }),
+    ...(masks.length > 0 && { masks }),
     ...(groups.length > 0 && { groups }),
     ...(rejection.length > 0 && { rejection }),
   };
@@ -318,7 +331,7 @@ export const groupRow = (group: GroupFigures): string[] => [
 
 function printRuns(runs: readonly PairRun[], { report }: PairOptions) {
   for (const run of runs) {
-    const { protocol, figures, conditions, groups, scored, rejection } = run;
+    const { protocol, figures, conditions, masks, groups, scored, rejection } = run;
     printLine(`${protocol.name}: ${figures.pairs} pairs of ${run.photos} photos`);
     printTable(['', '', '95 % by bootstrap'], figureRows(run));
     printLine(`Folds: ${figures.folds.map((value) => (100 * value).toFixed(2)).join(' ')}`);
@@ -326,6 +339,7 @@ function printRuns(runs: readonly PairRun[], { report }: PairOptions) {
     if (different < 10 / FAR[1])
       printLine(`${different} pairs of two people cannot resolve a FAR below ${(1 / different).toPrecision(1)}.`);
     if (conditions.length > 0) printTable(CONDITION_HEADINGS, conditions.map(conditionRow));
+    if (masks.length > 0) printTable(MASK_HEADINGS, masks.map(maskRow));
     if (groups.length > 0) printTable(GROUP_HEADINGS, groups.map(groupRow));
     if (rejection.length > 0)
       printTable(

@@ -6,6 +6,7 @@ import type { BenchOptions } from './bench';
 import { addEvaluateCommands } from './evaluate-commands';
 import type { ExportOptions } from './export';
 import type { IdentifyOptions } from './identify';
+import type { MaskOptions } from './mask';
 import {
   BENCH_EXAMPLES,
   benchOptions,
@@ -16,6 +17,8 @@ import {
   exportOptions,
   falseMatchRateOption,
   halfOption,
+  MASK_EXAMPLES,
+  maskOptions,
   modelOption,
   noFlipOption,
   number,
@@ -36,6 +39,7 @@ Examples:
   likeness detect party.jpg --out party.png      mark every face
   likeness align *.jpg --out chips               cut out the faces, upright, 150 x 150 pixels
   likeness embed *.jpg --json > faces.json       128 numbers for each face
+  likeness mask crowd.jpg --out masked.png       draw a mask on every face
   likeness train people --out model.safetensors  learn to tell the people of a folder of folders apart
   likeness identify *.jpg --model model.safetensors
   likeness verify a.jpg b.jpg --model model.safetensors
@@ -112,6 +116,12 @@ command('verify <photo> <other-photo>', 'tell whether two photos show one person
 ]).action(async (a: string, b: string, options: VerifyOptions) => {
   await (await import('./verify')).verify([a, b], options, signal);
 });
+
+command('mask <photo...>', 'draw a mask on every face of photos', maskOptions())
+  .addHelpText('after', MASK_EXAMPLES)
+  .action(async (files: string[], options: MaskOptions) => {
+    await (await import('./mask')).mask(files, options, signal);
+  });
 
 command('train [folder]', 'train a network from nothing to tell people apart: a folder of photos for each person', [
   ...trainingOptions(),

@@ -2,7 +2,9 @@ import { InvalidArgumentError, Option } from 'commander';
 import type { Aligner } from '../face/align';
 import type { DetectOptions, DetectorName } from '../face/detect';
 import type { PointLoss } from '../face/landmark-training';
+import { MASK_COLOURS, MASK_KINDS, MASK_PATTERNS, MASK_WEARINGS } from '../face/mask';
 import type { PipelineOptions } from '../face/pipeline';
+import type { Colour } from '../face/synthetic-paint';
 import type { Device } from '../tensor/device';
 import { cachedTiles } from './tiles';
 
@@ -71,6 +73,44 @@ export const photoOptions = () => [
   new Option('--small-faces', 'look closer for small faces: slower').default(false, 'no'),
   new Option('--no-progress', 'no progress bar'),
 ];
+
+/** A name of MASK_COLOURS, or red, green and blue as in #3a7bd5. */
+function maskColour(text: string): Colour {
+  const named = Object.hasOwn(MASK_COLOURS, text) ? MASK_COLOURS[text] : undefined;
+  if (named) return named;
+  if (!/^#[0-9a-f]{6}$/i.test(text))
+    throw new InvalidArgumentError(`It must be one of ${Object.keys(MASK_COLOURS).join(', ')}, or like #3a7bd5.`);
+  const part = (at: number) => Number.parseInt(text.slice(at, at + 2), 16) / 255;
+  return [part(1), part(3), part(5)];
+}
+
+export const maskOptions = () => [
+  ...photoOptions(),
+  outOption('write the photos with their faces masked: a folder, or a .png file for one photo').makeOptionMandatory(),
+  new Option('--kind <name>', 'what kind of mask').choices([...MASK_KINDS, 'random']).default('random'),
+  new Option('--wearing <name>', 'full: over nose and mouth; nose: under the nose; chin: under the chin')
+    .choices([...MASK_WEARINGS, 'random'])
+    .default('full'),
+  new Option('--color <name>', `${Object.keys(MASK_COLOURS).join(', ')}, or like #3a7bd5`)
+    .argParser(maskColour)
+    .default(undefined, 'one that the kind is often seen in'),
+  new Option('--pattern <name>', 'what is printed on it')
+    .choices(MASK_PATTERNS)
+    .default(undefined, 'mostly plain, of cloth often another'),
+  new Option('--seed <number>', 'another gives other masks').argParser(number(0, 2 ** 32 - 1, true)).default(1),
+];
+
+/** Under the help of `likeness mask`. */
+export const MASK_EXAMPLES = `
+Examples:
+  likeness mask photo.jpg --out masked.png                    a mask of any kind on every face
+  likeness mask photo.jpg --kind n95 --out masked.png
+  likeness mask crowd.jpg --small-faces --out masked.png
+  likeness mask *.jpg --kind cloth --pattern checks --color navy --out masked
+  likeness mask photo.jpg --kind surgical --wearing chin --color '#3a7bd5' --out masked.png
+  likeness mask photo.jpg --seed 7 --json --out masked.png    which mask each face was given
+
+What is not asked for is drawn by chance; the same seed gives the same photo the same masks.`;
 
 export const trainingOptions = () => [
   ...commonOptions(),

@@ -2,6 +2,7 @@ import type { Random } from '../tensor/random';
 import { centroid, type Point } from './align';
 import { coarsen, place } from './augment';
 import type { RawImage } from './image';
+import { drawMask, type MaskWearing, randomMask } from './mask';
 import { imageOf } from './pixels';
 
 /*
@@ -18,12 +19,17 @@ export interface Condition {
   /** From weak to strong. */
   strengths: readonly number[];
   apply(photo: RawImage, landmarks: Landmarks, strength: number, random: Random): RawImage | Promise<RawImage>;
+  /** Of how it is drawn: embeddings that are kept of another version are not taken. Default 1. */
+  version?: number;
+  /** The face stays where it was, and one that is found elsewhere is somebody else's. Default false. */
+  staysInPlace?: boolean;
 }
 
 /**
  * Each by its name: a Gaussian's deviation, pixels between the eyes, darkening in stops (2: a quarter of the light), the
  * deviation of noise, quality of a JPEG, a turn to either side, dark bars over the eyes or the mouth by their height, and
- * a dark corner of the face by the share of its sides (0.5: a quarter of the face).
+ * a dark corner of the face by the share of its sides (0.5: a quarter of the face); and a drawn mask of any kind, by how it is
+ * worn.
  */
 export const CONDITIONS: Readonly<Record<string, Condition>> = {
   blur: {
@@ -67,7 +73,18 @@ export const CONDITIONS: Readonly<Record<string, Condition>> = {
     strengths: [0.3, 0.4, 0.5],
     apply: (photo, landmarks, strength, random) => corner(photo, landmarks, strength, random.below(4)),
   },
+  masks: {
+    unit: 'of 3: under chin, under nose, full',
+    strengths: [1, 2, 3],
+    apply: (photo, landmarks, strength, random) =>
+      drawMask(photo, landmarks, randomMask(random, { wearing: WORN[strength - 1] })),
+    version: 1,
+    staysInPlace: true,
+  },
 };
+
+/** From weak to strong. */
+const WORN: readonly MaskWearing[] = ['chin', 'nose', 'full'];
 
 const EYES = [36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47];
 const MOUTH = [48, 51, 54, 57];

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stream } from '../tensor/random';
-import type { Point } from './align';
-import { CONDITIONS } from './conditions';
+import { centroid, type Point } from './align';
+import { CONDITIONS, eyeDistance } from './conditions';
 import { readCached, writeCached } from './dataset-cache';
 import type { DetectOptions } from './detect';
 import { ImageError, type ImageSource, readImage } from './image';
@@ -24,7 +24,10 @@ export interface EmbedFilesOptions extends DetectOptions {
   cacheFolder?: string;
   /** The photos are faces already; see FacePipeline.embedAligned(). */
   aligned?: boolean;
-  /** What befalls each photo before a face is looked for. Photos without a face stay without one. */
+  /**
+   * What befalls each photo before a face is looked for. Photos without a face stay without one; and where the condition
+   * leaves a face in its place, one that is found elsewhere is not it.
+   */
   condition?: ConditionAt;
   onProgress?: () => void;
 }
@@ -89,12 +92,20 @@ export async function embedFiles(
   for await (const result of results) {
     const { file, place } = inWork.shift() ?? { file: '', place: undefined };
     if (result.error) throw result.error;
-    const [face] = result.faces ?? [];
+    const [found] = result.faces ?? [];
+    const face = found && isElsewhere(found, clean?.get(file), condition) ? undefined : found;
     if (face) faces.set(file, face);
     if (place) await writeCached(place, face && encode(face));
     onProgress?.();
   }
   return faces;
+}
+
+/** Somebody else of the photo, since the face that was there before is not found any more. */
+function isElsewhere(found: KnownFace, before: KnownFace | undefined, condition: ConditionAt | undefined): boolean {
+  if (!before || !condition || !CONDITIONS[condition.name].staysInPlace) return false;
+  const [[x, y], [oldX, oldY]] = [centroid(found.landmarks), centroid(before.landmarks)];
+  return Math.hypot(x - oldX, y - oldY) > 1.5 * eyeDistance(before.landmarks);
 }
 
 function withoutCondition({ condition: _, onProgress: __, ...rest }: EmbedFilesOptions): EmbedFilesOptions {
@@ -142,10 +153,10 @@ async function changed(source: File, landmarks: readonly Point[], condition: Con
 function keyOf(pipeline: FacePipeline, bytes: Uint8Array, options: EmbedFilesOptions): string {
   const { settings, aligned = false, condition, minimumScore = 0.5, smallFaces = false } = options;
   const { device, model } = pipeline;
+  const version = condition && CONDITIONS[condition.name].version;
+  const conditionKey = condition ? (version === undefined ? condition : { ...condition, version }) : null;
   return createHash('sha256')
-    .update(
-      JSON.stringify([VERSION, model, device.name, settings, aligned, minimumScore, smallFaces, condition ?? null]),
-    )
+    .update(JSON.stringify([VERSION, model, device.name, settings, aligned, minimumScore, smallFaces, conditionKey]))
     .update(bytes)
     .digest('hex');
 }

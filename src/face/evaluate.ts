@@ -324,18 +324,24 @@ const ALARMS = [0.1, 0.01];
 /**
  * One to many: the first photos of each person are enrolled, their embeddings averaged; the others are probes.
  *
- * @param enrolled how many photos of each person are enrolled
+ * @param options.enrolled how many photos of each person are enrolled
+ * @param options.lookedUp of the probes, where they are not as the enrolled photos are: with a mask, say
  * @throws Error when nobody has more photos than are enrolled
  */
 export function identificationFigures(
   people: readonly Enrolled[],
   embeddings: Embeddings,
-  { enrolled, seed, samples = 500 }: { enrolled: number; seed: number; samples?: number },
+  {
+    enrolled,
+    seed,
+    samples = 500,
+    lookedUp = embeddings,
+  }: { enrolled: number; seed: number; samples?: number; lookedUp?: Embeddings },
 ): IdentificationFigures {
   const gallery = people.map(({ files }) => averageOf(files.slice(0, enrolled), embeddings));
   const probes = people.flatMap(({ files }, owner) =>
     files.slice(enrolled).map((file) => {
-      const own = embeddings.get(file)?.embedding;
+      const own = lookedUp.get(file)?.embedding;
       const distances = gallery.map((one) => (own && one ? euclideanDistance(own, one) : Number.POSITIVE_INFINITY));
       return { owner, distances };
     }),

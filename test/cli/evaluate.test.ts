@@ -62,6 +62,14 @@ interface Lfw {
   calibration?: { threshold: number; origin: string };
 }
 
+interface MaskRow {
+  photos: string;
+  accuracy: number;
+  accuracyAtUnmasked: number;
+  missed: number;
+  of: number;
+}
+
 const figuresOf = ({ accuracy, standardError, tarAtFar, auc, eer, missed, folds }: Lfw) => ({
   accuracy,
   standardError,
@@ -127,6 +135,51 @@ test('conditions, groups, and a page with pictures of the mistakes', async () =>
   assert.ok((page.match(/<svg/g)?.length ?? 0) >= 4);
   const table = await likeness(lfw('--conditions', 'jpeg', '--labels', labels));
   assert.match(table.stdout, /LFW View 2: 8 pairs of 8 photos[\s\S]+Accuracy[\s\S]+jpeg[\s\S]+5 quality[\s\S]+second/);
+});
+
+test('with masks: on the probes, on both photos, and on people that are looked up; kept like any other embedding', async () => {
+  const { code, stdout, stderr } = await likeness(lfw('--masks', 'both', '--json'));
+  assert.is(code, 0, stderr);
+  const { masks }: { masks: MaskRow[] } = JSON.parse(stdout);
+  assert.equal(
+    masks.map(({ photos, of }) => [photos, of]),
+    [
+      ['unmasked-unmasked', 8],
+      ['masked-unmasked', 6], // Ada's and Cleo's first photos are never looked up
+      ['masked-masked', 8],
+    ],
+  );
+  assert.is(masks[0].accuracy, 1);
+  assert.is(masks[0].accuracyAtUnmasked, 1);
+  for (const { accuracy, accuracyAtUnmasked, missed, of } of masks) {
+    assert.ok(accuracy > 0.2 && accuracy <= 1 && accuracyAtUnmasked > 0.2, stdout);
+    assert.ok(missed >= 0 && missed < of);
+  }
+  const kept = await cached();
+  const again = await likeness(lfw('--masks', 'both', '--json'));
+  assert.equal(JSON.parse(again.stdout).masks, masks);
+  assert.is(await cached(), kept, 'nothing was embedded again');
+  const table = await likeness(lfw('--masks', 'probe'));
+  assert.match(table.stdout, /unmasked-unmasked[\s\S]+masked-unmasked[\s\S]+of 6/);
+  assert.not.match(table.stdout, /masked-masked/);
+
+  const people = await likeness(['evaluate', 'identify', path('lfw', 'images'), '--masks', 'both', '--json', ...WASM]);
+  assert.is(people.code, 0, people.stderr);
+  const { rank1, masks: rows }: { rank1: number; masks: (MaskRow & { rank1: number; probes: number })[] } = JSON.parse(
+    people.stdout,
+  );
+  assert.equal(
+    rows.map(({ photos, probes }) => [photos, probes]),
+    [
+      ['unmasked-unmasked', 4],
+      ['masked-unmasked', 4],
+      ['masked-masked', 4],
+    ],
+  );
+  assert.equal([rank1, rows[0].rank1], [1, 1]);
+  const aligned = await likeness(lfw('--masks', 'probe', '--aligned'));
+  assert.is(aligned.code, 2);
+  assert.match(aligned.stderr, /--masks.*--aligned/);
 });
 
 test('View 1 calibrates a model: it is written into the file, and verify says its false-match rate', async () => {

@@ -4,15 +4,16 @@ import type { Point } from '../../src/face/align';
 import { CONDITIONS, eyeDistance } from '../../src/face/conditions';
 import type { RawImage } from '../../src/face/image';
 import { random } from '../../src/tensor/random';
+import { faceAt } from '../helpers/face-points';
 
 const test = suite('conditions');
 const SIDE = 96;
 
 /** Points of a face of which the eyes lie at (32, 40) and (64, 40), and the mouth at (48, 72). */
-const LANDMARKS = Array.from({ length: 68 }, (_, k): Point => {
+const LANDMARKS = faceAt([48, 46], 50).map((point, k): Point => {
   if (k >= 36 && k < 42) return [32, 40];
   if (k >= 42 && k < 48) return [64, 40];
-  return [48, 72];
+  return k >= 48 ? [48, 72] : point;
 });
 
 /** Stripes that are four pixels wide. */
