@@ -126,6 +126,25 @@ export const trainingOptions = () => [
   )
     .choices(['tiny', 'default'])
     .default('tiny'),
+  new Option('--size <pixels>', 'the side of the square that the network sees').argParser(number(16, 512, true)),
+  new Option('--teacher', "learn the pretrained face ResNet's embeddings of the photos, in place of names"),
+  new Option('--teacher-weight <number>', 'what the cosine to them is worth (default: 1)').argParser(number(0, 1000)),
+  new Option('--relation-weight <number>', 'what their cosines to one another are worth (default: 4)').argParser(
+    number(0, 1000),
+  ),
+  new Option('--identity-weight <number>', 'what telling names is worth (with a teacher: 0)').argParser(
+    number(0, 1000),
+  ),
+  new Option('--focus <part>', 'upper: see faces from the hair to the tip of the nose, what a mask leaves')
+    .choices(['whole', 'upper'])
+    .default('whole'),
+  new Option('--masks <share>', 'draw masks on so many of the training images; a teacher sees them without')
+    .argParser(number(0, 1))
+    .default(0),
+  new Option('--start <model>', 'begin with the weights of a model, which may see images of another size').conflicts([
+    'form',
+    'plain',
+  ]),
   new Option('--seed <number>', 'another gives other first weights and another order')
     .argParser(number(0, 2 ** 32 - 1, true))
     .default(1),
