@@ -128,7 +128,8 @@ command('train [folder...]', 'train a network from nothing to tell people apart:
 ])
   .addHelpText('after', TRAINING_EXAMPLES)
   .action(async (folders: string[], options: TrainOptions & { task: 'people' | 'landmarks' }) => {
-    if (options.task === 'landmarks') await (await import('./train-landmarks')).trainLandmarks(folders, options, signal);
+    if (options.task === 'landmarks')
+      await (await import('./train-landmarks')).trainLandmarks(folders, options, signal);
     else await (await import('./train')).train(folders, options, signal);
   });
 

@@ -22,20 +22,21 @@ import type { NamedValues } from '../tensor/safetensors';
 import { isFolder, writeFileAtomically } from './files';
 import { findMistakes, type Mistake } from './mistakes';
 import type { CommonOptions } from './options';
-import {
-  EXIT,
-  printDevice,
-  printJson,
-  printLine,
-  printTable,
-  tell,
-  UserError,
-} from './output';
+import { EXIT, printDevice, printJson, printLine, printTable, tell, UserError } from './output';
 import { printStepMemory, type StepMemory, stepMemory } from './step-memory';
 import { cachedTiles } from './tiles';
 import { startTrainingBar } from './training-bar';
 import { checkChoices, readData, SYNTHETIC } from './training-data';
-import { type Choices, given, givenNetwork, type PresetName, type Recipe, recipeOf, startedNetwork } from './training-recipe';
+import {
+  type Choices,
+  given,
+  givenNetwork,
+  isPreset,
+  type PresetName,
+  type Recipe,
+  recipeOf,
+  startedNetwork,
+} from './training-recipe';
 import { typed } from './typed';
 import { percent } from './verify';
 
@@ -47,7 +48,7 @@ export interface TrainOptions extends CommonOptions {
   batch?: number;
   aligned?: boolean;
   trainFirst?: number;
-  teacher?: boolean;
+  teacher?: 'face-resnet';
   teacherWeight?: number;
   relationWeight?: number;
   identityWeight?: number;
@@ -99,13 +100,7 @@ export async function train(folders: readonly string[], options: TrainOptions, s
       ? startedNetwork(start.options, options, recipe)
       : { ...recipe.network, ...givenNetwork(options, recipe) };
     const shape = shapeOf(network?.options.input ?? made.input);
-    const { data, train, test } = await readData(
-      device.backend,
-      folders,
-      shape,
-      { ...options, ...choices },
-      signal,
-    );
+    const { data, train, test } = await readData(device.backend, folders, shape, { ...options, ...choices }, signal);
     const names = settings.identityWeight === 0 ? [] : data.names;
     if (network && saved && !isSameData(saved.model.metadata, names, data))
       throw new UserError(
@@ -207,7 +202,7 @@ async function tellTraining(trainer: Trainer, run: Run, finished: FinishedTraini
   const { step, steps, history } = trainer;
   const isFinished = step === steps;
   const [last] = history.slice(-1);
-  const mistakes = last && names.length > 0 ? await findMistakes(device.backend, model, test) : [];
+  const mistakes = last && names.length > 0 ? await findMistakes(device.backend, model, test) : undefined;
   if (last) await writeReportFiles(trainer, run, mistakes, seconds);
   const report = {
     model: files.model,
@@ -252,7 +247,7 @@ async function tellTraining(trainer: Trainer, run: Run, finished: FinishedTraini
   process.exitCode = EXIT.interrupted;
 }
 
-async function writeReportFiles(trainer: Trainer, run: Run, mistakes: readonly Mistake[], seconds: number) {
+async function writeReportFiles(trainer: Trainer, run: Run, mistakes: readonly Mistake[] | undefined, seconds: number) {
   const { names, train, test, device, files, choices } = run;
   const { step, steps, history, learningRates, network, settings } = trainer;
   const last = history[history.length - 1];
@@ -336,13 +331,13 @@ function shapeOf({ height, width, channels }: MiniResNetOptions['input']): Pixel
 
 function choicesOf({ model }: ModelFile, source: string): Choices {
   const { seed, trainFirst, preset, aligned, teacher, focus, masks } = model.metadata;
-  if (seed === undefined || (preset !== 'tiny' && preset !== 'default'))
+  if (seed === undefined || preset === undefined || !isPreset(preset))
     throw new UserError(`${source} was not written by likeness train; it cannot be gone on with`);
   return {
     seed: Number(seed),
     preset,
     aligned: aligned === 'yes',
-    teacher: teacher !== undefined,
+    ...(teacher !== undefined && { teacher: 'face-resnet' }),
     focus: focus === 'upper' ? 'upper' : 'whole',
     masks: Number(masks ?? 0),
     ...(trainFirst && { trainFirst: Number(trainFirst) }),

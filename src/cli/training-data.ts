@@ -16,8 +16,8 @@ export interface DataChoices {
   seed: number;
   trainFirst?: number;
   aligned?: boolean;
-  /** The network whose embeddings are learnt. */
-  teacher?: boolean;
+  /** The network whose embeddings are learnt; there is one. */
+  teacher?: 'face-resnet';
   focus: Focus;
   /** The share of training images in which the face wears a drawn mask. */
   masks: number;

@@ -17,6 +17,11 @@ const RECIPES = {
     settings: { epochs: 60, batchSize: 20, learningRate: 0.05, loss: 'arcface', margin: 0.2 },
     augment: { erase: 0, lowResolution: 0 },
   },
+  small: {
+    network: MINI_RESNET_PRESETS.small,
+    settings: { epochs: 60, batchSize: 32, learningRate: 0.05 },
+    augment: {},
+  },
   default: {
     network: MINI_RESNET_PRESETS.default,
     settings: { epochs: 60, batchSize: 32, learningRate: 0.05 },
@@ -25,6 +30,7 @@ const RECIPES = {
 } satisfies Record<string, Recipe>;
 
 export type PresetName = keyof typeof RECIPES;
+export const isPreset = (name: string): name is PresetName => name in RECIPES;
 
 /** What is otherwise with a teacher: its embeddings alone are learnt, in few epochs. */
 const TAUGHT: Partial<TrainingSettings> = {

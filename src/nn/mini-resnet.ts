@@ -48,6 +48,8 @@ const DEFAULT: Omit<MiniResNetOptions, 'classes'> = {
 export const MINI_RESNET_PRESETS = {
   /** 2.83 million parameters without the classifier: ResNet-18 at half its widths, for crops of faces. */
   default: DEFAULT,
+  /** 1.2 million: one block a stage and a fifth of the work for each image, for what must be learnt in little time. */
+  small: { ...DEFAULT, input: { height: 48, width: 48, channels: 3 }, depths: [1, 1, 1, 1] },
   /** 0.32 million, on small grey images: learns a class of forty in a minute on two CPU cores. */
   tiny: {
     ...DEFAULT,
