@@ -1,6 +1,9 @@
 /** A point in pixels; pixel centres are whole numbers. */
 export type Point = [x: number, y: number];
 
+/** How many landmarks of a face iBUG's scheme has. */
+export const LANDMARK_COUNT = 68;
+
 /** x' = a*x + b*y + c, y' = d*x + e*y + f, in this order. */
 export type Affine = [a: number, b: number, c: number, d: number, e: number, f: number];
 

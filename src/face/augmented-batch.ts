@@ -1,11 +1,9 @@
 import { stacked } from '../nn/evaluation';
 import { type Random, stream } from '../tensor/random';
-import type { Point } from './align';
+import { LANDMARK_COUNT, type Point } from './align';
 import { type AugmentOptions, augment } from './augment';
 import { drawMaskOn, randomMask } from './mask';
 import type { PixelShape } from './pixels';
-
-const LANDMARKS = 68;
 
 /** All training images one after the other, a byte a pixel and channel, and how they are varied. */
 export interface AugmentedImages {
@@ -48,7 +46,7 @@ function masked(
   random: Random,
 ): Float32Array {
   if (!landmarks || random.next() >= masks) return pixels;
-  const numbers = landmarks.subarray(2 * LANDMARKS * index, 2 * LANDMARKS * (index + 1));
-  const points = Array.from({ length: LANDMARKS }, (_, k): Point => [numbers[2 * k], numbers[2 * k + 1]]);
+  const numbers = landmarks.subarray(2 * LANDMARK_COUNT * index, 2 * LANDMARK_COUNT * (index + 1));
+  const points = Array.from({ length: LANDMARK_COUNT }, (_, k): Point => [numbers[2 * k], numbers[2 * k + 1]]);
   return drawMaskOn(pixels, shape, points, randomMask(random));
 }

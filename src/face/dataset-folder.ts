@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
-import { apply, invert, type Point, type TEMPLATES } from './align';
+import { apply, invert, LANDMARK_COUNT, type Point, type TEMPLATES } from './align';
 import { type Dataset, DatasetError, type Example } from './dataset';
 import { readCached, writeCached } from './dataset-cache';
 import { readImage } from './image';
@@ -186,16 +186,17 @@ export const faceOf = (
   };
 };
 
-const LANDMARKS = 68;
-
 /** Bytes that are kept of a face. */
 export const keptSize = ({ height, width, channels }: PixelShape, hasLandmarks: boolean): number =>
-  height * width * channels + (hasLandmarks ? 8 * LANDMARKS : 0);
+  height * width * channels + (hasLandmarks ? 8 * LANDMARK_COUNT : 0);
 
 /** Landmarks come first, so that they are aligned to their four bytes each. */
 export function packed({ pixels, landmarks = [] }: FoundFace): Uint8Array {
   const points = new Uint8Array(Float32Array.from(landmarks.flat()).buffer);
-  return Uint8Array.from([...points, ...pixels]);
+  const bytes = new Uint8Array(points.length + pixels.length);
+  bytes.set(points);
+  bytes.set(pixels, points.length);
+  return bytes;
 }
 
 export function unpacked(bytes: Uint8Array, { height, width, channels }: PixelShape): FoundFace {
@@ -205,7 +206,7 @@ export function unpacked(bytes: Uint8Array, { height, width, channels }: PixelSh
   const numbers = new Float32Array(bytes.slice(0, start).buffer);
   return {
     pixels,
-    landmarks: Array.from({ length: LANDMARKS }, (_, k): Point => [numbers[2 * k], numbers[2 * k + 1]]),
+    landmarks: Array.from({ length: LANDMARK_COUNT }, (_, k): Point => [numbers[2 * k], numbers[2 * k + 1]]),
   };
 }
 

@@ -1,6 +1,7 @@
 import { platform } from '#platform';
 import type { LabelledImage } from '../nn/evaluation';
 import type { TrainingData } from '../nn/trainer';
+import { LANDMARK_COUNT } from './align';
 import type { AugmentOptions } from './augment';
 import source from './augment-worker.ts?worker';
 import type { AugmentedImages, BatchRequest } from './augmented-batch';
@@ -57,8 +58,8 @@ export class TrainingImages implements TrainingData {
 
 function landmarksOf(train: readonly Example[]): Float32Array {
   const numbers = train.flatMap(({ landmarks = [] }) => landmarks.flat());
-  if (numbers.length !== train.length * 2 * 68)
-    throw new Error('training images: masks are drawn by 68 landmarks, which some images lack');
+  if (numbers.length !== 2 * LANDMARK_COUNT * train.length)
+    throw new Error('training images: masks are drawn by landmarks, which some images lack');
   return Float32Array.from(numbers);
 }
 

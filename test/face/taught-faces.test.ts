@@ -202,7 +202,7 @@ test('masks on images without landmarks are refused', () => {
   const { examples } = syntheticDataset({ ...SHAPE, people: 2, imagesEach: 1, seed: 3 });
   const bare = examples.map(({ landmarks: _, ...example }) => example);
   const make = () => new TrainingImages(bare, [], { shape: SHAPE, augment: {}, seed: 1, masks: 0.5 });
-  assert.match(thrown(make).message, /masks are drawn by 68 landmarks, which some images lack/);
+  assert.match(thrown(make).message, /masks are drawn by landmarks, which some images lack/);
 });
 
 test.run();
