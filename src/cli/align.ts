@@ -17,7 +17,7 @@ export async function align(files: string[], options: AlignOptions, signal: Abor
     const aligned = await pipeline.align(photo, { ...detectOptions(options, signal), template: options.template });
     if (aligned.length === 0) tellNoFace(file);
     const faces = [];
-    for (const [index, { chip, ...face }] of aligned.entries()) {
+    for (const [index, { chip, toPhoto: _, ...face }] of aligned.entries()) {
       const path = await folder.pathFor(file, `-${index + 1}`);
       await writeFileAtomically(path, await encodePng(chip));
       faces.push({ ...face, chip: path });

@@ -19,7 +19,7 @@ export async function embed(
     const embedded = await pipeline.embed(photo, { ...detectOptions(options, signal), minimumQuality });
     if (embedded.length === 0) tellNoFace(file);
     await annotated?.write(photo, file, embedded);
-    const faces = embedded.map(({ chip: _, ...face }) => face);
+    const faces = embedded.map(({ chip: _, toPhoto: __, ...face }) => face);
     return { file, width: photo.width, height: photo.height, faces };
   });
   if (options.json) return printJson(results);

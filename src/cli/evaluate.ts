@@ -198,8 +198,14 @@ async function evaluateProtocol(pipeline: FacePipeline, protocol: PairProtocol, 
   }
 }
 
+/** How faces are looked for, and whether what comes of them is kept. */
+export type Looks = Pick<
+  EvaluateOptions,
+  'detector' | 'cascade' | 'aligner' | 'flip' | 'aligned' | 'minimumScore' | 'smallFaces' | 'progress' | 'cache'
+>;
+
 /** Embeds files by way of the cache, and shows how far it is. */
-export async function embedder(pipeline: FacePipeline, total: number, options: EvaluateOptions, signal: AbortSignal) {
+export async function embedder(pipeline: FacePipeline, total: number, options: Looks, signal: AbortSignal) {
   const { detector, cascade, aligner, flip, aligned = false, minimumScore, smallFaces } = options;
   const progress = await startProgress(total, options.progress);
   let done = 0;

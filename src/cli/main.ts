@@ -123,13 +123,14 @@ command('mask <photo...>', 'draw a mask on every face of photos', maskOptions())
     await (await import('./mask')).mask(files, options, signal);
   });
 
-command('train [folder]', 'train a network from nothing to tell people apart: a folder of photos for each person', [
+command('train [folder...]', 'train a network from nothing to tell people apart: a folder of photos for each person', [
   ...trainingOptions(),
 ])
   .addHelpText('after', TRAINING_EXAMPLES)
-  .action(async (folder: string | undefined, options: TrainOptions & { task: 'people' | 'landmarks' }) => {
-    if (options.task === 'landmarks') await (await import('./train-landmarks')).trainLandmarks(folder, options, signal);
-    else await (await import('./train')).train(folder, options, signal);
+  .action(async (folders: string[], options: TrainOptions & { task: 'people' | 'landmarks' }) => {
+    if (options.task === 'landmarks')
+      await (await import('./train-landmarks')).trainLandmarks(folders, options, signal);
+    else await (await import('./train')).train(folders, options, signal);
   });
 
 command('identify <photo...>', 'name the people on photos, of those that a model was trained on', [

@@ -123,10 +123,31 @@ export const trainingOptions = () => [
   new Option('--out <path>', 'where to write the model').makeOptionMandatory(),
   new Option(
     '--preset <name>',
-    'tiny: 0.3 million weights, grey 48 x 56 pixels; default: 2.8 million, 112 x 112 in colour',
+    'tiny: 0.3 million weights, grey 48 x 56 pixels; small: 1.2 million, 48 x 48 in colour; default: 2.8 million, 112 x 112 in colour',
   )
-    .choices(['tiny', 'default'])
+    .choices(['tiny', 'small', 'default'])
     .default('tiny'),
+  new Option('--size <pixels>', 'the side of the square that the network sees').argParser(number(16, 512, true)),
+  new Option('--teacher [name]', "learn the pretrained face ResNet's embeddings of the photos, in place of names")
+    .choices(['face-resnet'])
+    .preset('face-resnet'),
+  new Option('--teacher-weight <number>', 'what the cosine to them is worth (default: 1)').argParser(number(0, 1000)),
+  new Option('--relation-weight <number>', 'what their cosines to one another are worth (default: 4)').argParser(
+    number(0, 1000),
+  ),
+  new Option('--identity-weight <number>', 'what telling names is worth (with a teacher: 0)').argParser(
+    number(0, 1000),
+  ),
+  new Option('--focus <part>', 'upper: see faces from the hair to the tip of the nose, what a mask leaves')
+    .choices(['whole', 'upper'])
+    .default('whole'),
+  new Option('--masks <share>', 'draw masks on so many of the training images; a teacher sees them without')
+    .argParser(number(0, 1))
+    .default(0),
+  new Option('--start <model>', 'begin with the weights of a model, which may see images of another size').conflicts([
+    'form',
+    'plain',
+  ]),
   new Option('--seed <number>', 'another gives other first weights and another order')
     .argParser(number(0, 2 ** 32 - 1, true))
     .default(1),
@@ -179,10 +200,14 @@ Examples:
   likeness train people --out big.safetensors --preset default --epochs 90
   likeness train people --out arc.safetensors --loss arcface --margin 0.4 --images-each 4
   likeness train --out plain.safetensors --plain --profile
+  likeness train people more --teacher --preset small --masks 0.3 --out student.safetensors
+  likeness train people --teacher --start student.safetensors --size 96 --out larger.safetensors
+  likeness train people --focus upper --out eyes.safetensors
   likeness train points5/train --task landmarks --out landmarks.safetensors
   likeness train chips --aligned --train-first 5 --out model.safetensors --json > figures.json
 
-Of each person four fifths of the images are trained on and the others tested. Beside model.safetensors come
+Of each person four fifths of the images are trained on and the others tested; with --teacher, a fortieth of the people
+is held back as a whole. The teacher's embeddings are kept with those of likeness evaluate. Beside model.safetensors come
 model.html, which shows how the training went and who is mistaken for whom, and its curves as model.svg.
 Then: likeness identify photo.jpg --model model.safetensors`;
 

@@ -12,7 +12,8 @@ export interface TrainingReport extends Curves {
   command: string;
   facts: Record<string, string | number>;
   settings: Record<string, string | number>;
-  mistakes: readonly Mistake[];
+  /** None where no names are learnt. */
+  mistakes: readonly Mistake[] | undefined;
 }
 
 const NOTE =
@@ -32,8 +33,7 @@ export function writeReport(report: TrainingReport): { html: string; svg: string
     add('p', report.result),
     charts,
     add('p', NOTE),
-    add('h2', 'The most frequent mistakes'),
-    ...mistakes(report.mistakes),
+    ...(report.mistakes ? [add('h2', 'The most frequent mistakes'), ...mistakes(report.mistakes)] : []),
     tables,
     add('h2', 'The command'),
     add('p', add('code', report.command)),

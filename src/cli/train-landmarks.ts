@@ -15,11 +15,14 @@ const HELD_OUT = 12;
  * saved after every epoch.
  */
 export async function trainLandmarks(
-  folder: string | undefined,
+  folders: readonly string[],
   options: TrainOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  if (folder === undefined) throw new UserError('landmarks are learnt from a folder with images/ and points.csv');
+  const [folder] = folders;
+  if (folders.length !== 1) throw new UserError('landmarks are learnt from one folder with images/ and points.csv');
+  if (options.teacher || options.masks > 0 || options.focus !== 'whole')
+    throw new UserError('--teacher, --masks and --focus are for --task people; landmarks are learnt from labels alone');
   if (options.resume) throw new UserError('a training of landmarks cannot be resumed yet; it takes minutes');
   const { model } = filesOf(options.out);
   await expectWritable(filesOf(options.out));

@@ -1,9 +1,9 @@
 import { access, constants } from 'node:fs/promises';
 import { basename, dirname, join, parse } from 'node:path';
-import type { AugmentOptions } from '../face/augment';
+import type { Focus } from '../face/align';
 import type { Calibrations } from '../face/calibrate';
-import { balanceOf, type Dataset, formatBalance, splitDataset, syntheticDataset } from '../face/dataset';
-import { loadFolder } from '../face/dataset-folder';
+import { balanceOf, type Dataset, formatBalance } from '../face/dataset';
+import { PRETRAINED } from '../face/embed';
 import type { PointLoss } from '../face/landmark-training';
 import { readModel } from '../face/model';
 import { calibrateModel } from '../face/model-embedder';
@@ -13,40 +13,52 @@ import type { Calibration } from '../face/verify';
 import type { Backend } from '../kernels/backend';
 import { MeteredBackend } from '../kernels/metered';
 import { decodeModel, encodeCheckpoint, encodeModel, type ModelFile, resume } from '../nn/checkpoint';
-import { MINI_RESNET_PRESETS, MiniResNet, type MiniResNetOptions, miniResNetFrom } from '../nn/mini-resnet';
+import { MiniResNet, type MiniResNetOptions, miniResNetFrom, optionsOf } from '../nn/mini-resnet';
 import type { BlockForm } from '../nn/residual-block';
 import { Trainer } from '../nn/trainer';
 import type { TrainingSettings } from '../nn/training-settings';
 import { type OpenedDevice, openDevice } from '../tensor/device';
 import { random } from '../tensor/random';
-import { cacheFolder, isFolder, writeFileAtomically } from './files';
+import type { NamedValues } from '../tensor/safetensors';
+import { isFolder, writeFileAtomically } from './files';
 import { findMistakes, type Mistake } from './mistakes';
 import type { CommonOptions } from './options';
-import {
-  EXIT,
-  type Progress,
-  printDevice,
-  printJson,
-  printLine,
-  printTable,
-  startProgress,
-  tell,
-  UserError,
-} from './output';
+import { EXIT, printDevice, printJson, printLine, printTable, tell, UserError } from './output';
 import { printStepMemory, type StepMemory, stepMemory } from './step-memory';
 import { cachedTiles } from './tiles';
 import { startTrainingBar } from './training-bar';
+import { checkChoices, readData, SYNTHETIC } from './training-data';
+import {
+  type Choices,
+  given,
+  givenNetwork,
+  isPreset,
+  type PresetName,
+  type Recipe,
+  recipeOf,
+  startedNetwork,
+} from './training-recipe';
 import { typed } from './typed';
 import { percent } from './verify';
 
 export interface TrainOptions extends CommonOptions {
   out: string;
-  preset: keyof typeof RECIPES;
+  preset: PresetName;
   seed: number;
   epochs?: number;
   batch?: number;
   aligned?: boolean;
   trainFirst?: number;
+  teacher?: 'face-resnet';
+  teacherWeight?: number;
+  relationWeight?: number;
+  identityWeight?: number;
+  focus: Focus;
+  masks: number;
+  /** Of the input, in pixels. */
+  size?: number;
+  /** A model whose weights it begins with. */
+  start?: string;
   loss?: TrainingSettings['loss'];
   pointLoss?: PointLoss;
   margin?: number;
@@ -63,71 +75,50 @@ export interface TrainOptions extends CommonOptions {
   progress: boolean;
 }
 
-interface Recipe {
-  network: Omit<MiniResNetOptions, 'classes'>;
-  settings: Partial<TrainingSettings>;
-  augment: AugmentOptions;
-}
-
-/** What each preset is trained with. */
-const RECIPES = {
-  tiny: {
-    network: MINI_RESNET_PRESETS.tiny,
-    settings: { epochs: 60, batchSize: 20, learningRate: 0.05, loss: 'arcface', margin: 0.2 },
-    augment: { erase: 0, lowResolution: 0 },
-  },
-  default: {
-    network: MINI_RESNET_PRESETS.default,
-    settings: { epochs: 60, batchSize: 32, learningRate: 0.05 },
-    augment: {},
-  },
-} satisfies Record<string, Recipe>;
-
-/** Drawn images cost nothing: more of them, each seen less often, teach more in the same time. */
-const SYNTHETIC = { people: 40, imagesEach: 20, epochs: 30 };
-/** Of each person's images, unless --train-first says how many. */
-const TRAINING_SHARE = 0.8;
-
 /** `likeness train`: a network that tells apart the people of a folder of folders, or synthetic people. */
-export async function train(folder: string | undefined, options: TrainOptions, signal: AbortSignal): Promise<void> {
+export async function train(folders: readonly string[], options: TrainOptions, signal: AbortSignal): Promise<void> {
   const { out } = options;
   const files = filesOf(out);
   await expectWritable(files);
   const saved = options.resume ? decodeModel((await readModel(out)).bytes, out) : undefined;
   const choices = saved ? choicesOf(saved, out) : options;
-  const { seed, trainFirst, preset } = choices;
+  const { seed } = choices;
+  checkChoices(folders, choices);
   if (saved && !saved.training) throw new UserError(`${out} is trained to its end; there is nothing to go on with`);
   const opened = await openDevice(options.device, { ...options, tiles: cachedTiles });
   const meter = options.profile ? new MeteredBackend(opened.backend) : undefined;
   const device = { ...opened, backend: meter ?? opened.backend };
   try {
-    const recipe: Recipe = RECIPES[preset];
+    const recipe = recipeOf(choices);
     const network = saved ? miniResNetFrom(device.backend, saved.model, out) : undefined;
-    const shape = shapeOf(network?.options.input ?? recipe.network.input);
-    const data = folder
-      ? await readFolder(folder, shape, { ...options, ...choices }, signal)
-      : syntheticDataset({ ...SYNTHETIC, ...shape, seed });
-    if (network && saved && saved.model.metadata.names !== JSON.stringify(data.names))
-      throw new UserError(`${out} was trained on other people than those of ${folder ?? 'the synthetic ones'}`);
-    const { train, test } = splitDataset(data, trainFirst ? { first: trainFirst } : { share: TRAINING_SHARE, seed });
-
-    const born =
-      network ??
-      newNetwork(device.backend, { ...recipe.network, ...givenNetwork(options, recipe) }, data.names.length, seed);
     const settings = saved?.training?.settings ?? {
       ...recipe.settings,
-      ...(!folder && { epochs: SYNTHETIC.epochs }),
+      ...(folders.length === 0 && { epochs: SYNTHETIC.epochs }),
       ...given(options),
       seed,
     };
-    using images = new TrainingImages(train.examples, test.examples, { shape, augment: recipe.augment, seed });
+    const start = options.start === undefined || saved ? undefined : await readStart(options.start);
+    const made = start
+      ? startedNetwork(start.options, options, recipe)
+      : { ...recipe.network, ...givenNetwork(options, recipe) };
+    const shape = shapeOf(network?.options.input ?? made.input);
+    const { data, train, test } = await readData(device.backend, folders, shape, { ...options, ...choices }, signal);
+    const names = settings.identityWeight === 0 ? [] : data.names;
+    if (network && saved && !isSameData(saved.model.metadata, names, data))
+      throw new UserError(
+        `${out} was trained on other people than those of ${folders.join(', ') || 'the synthetic ones'}`,
+      );
+    const born = network ?? newNetwork(device.backend, made, names.length, seed);
+    if (start) await takeOver(born, start);
+    const { masks } = choices;
+    using images = new TrainingImages(train.examples, test.examples, { shape, augment: recipe.augment, seed, masks });
     const trainer = new Trainer(born, images, settings);
     if (saved) resume(trainer, saved, out);
     if (!options.json)
       printLine(
         `${formatBalance(balanceOf(data))}; ${train.examples.length} to train on, ${test.examples.length} to test.`,
       );
-    const run = { data, train, test, device, meter, options, files, choices };
+    const run = { data, names, train, test, device, meter, options, files, choices };
     const model = await runTraining(trainer, run, signal);
     await tellTraining(trainer, run, model);
     trainer.dispose();
@@ -137,11 +128,10 @@ export async function train(folder: string | undefined, options: TrainOptions, s
   }
 }
 
-/** What a training is started with and goes on with: it decides which images are trained on, and how they look. */
-type Choices = Pick<TrainOptions, 'seed' | 'trainFirst' | 'preset' | 'aligned'>;
-
 interface Run {
   data: Dataset;
+  /** Whom the network learns to name. */
+  names: readonly string[];
   train: Dataset;
   test: Dataset;
   device: OpenedDevice;
@@ -189,15 +179,18 @@ interface FinishedTraining {
   seconds: number;
 }
 
-function metadataOf(trainer: Trainer, { data, choices }: Run): Record<string, string> {
-  const { seed, trainFirst, preset, aligned } = choices;
+function metadataOf(trainer: Trainer, { data, names, choices }: Run): Record<string, string> {
+  const { seed, trainFirst, preset, aligned, teacher, focus, masks } = choices;
   const [last] = trainer.history.slice(-1);
   return {
-    names: JSON.stringify(data.names),
+    names: JSON.stringify(names),
     seed: String(seed),
     preset,
     ...(trainFirst && { trainFirst: String(trainFirst) }),
     ...(aligned && { aligned: 'yes' }),
+    ...(teacher && { teacher: PRETRAINED.name }),
+    ...(focus !== 'whole' && { focus }),
+    ...(masks > 0 && { masks: String(masks) }),
     date: new Date().toISOString(),
     data: formatBalance(balanceOf(data)),
     ...(last && { metrics: JSON.stringify(last) }),
@@ -207,11 +200,11 @@ function metadataOf(trainer: Trainer, { data, choices }: Run): Record<string, st
 /** On stdout what came of it; beside the model a page and a picture of how it went. */
 async function tellTraining(trainer: Trainer, run: Run, finished: FinishedTraining): Promise<void> {
   const { model, calibrations, memory, seconds } = finished;
-  const { options, data, train, test, device, files, choices } = run;
+  const { options, data, names, train, test, device, files, choices } = run;
   const { step, steps, history } = trainer;
   const isFinished = step === steps;
   const [last] = history.slice(-1);
-  const mistakes = last ? await findMistakes(device.backend, model, test) : [];
+  const mistakes = last && names.length > 0 ? await findMistakes(device.backend, model, test) : undefined;
   if (last) await writeReportFiles(trainer, run, mistakes, seconds);
   const report = {
     model: files.model,
@@ -238,7 +231,7 @@ async function tellTraining(trainer: Trainer, run: Run, finished: FinishedTraini
   if (options.json) printJson(report);
   else if (last) {
     printTable(
-      ['', 'Loss', 'Accuracy'],
+      ['', 'Loss', names.length > 0 ? 'Accuracy' : 'Nearest to its own'],
       [
         ['Training, augmented', last.loss.toFixed(3), percent(last.accuracy)],
         ['Test', last.testLoss.toFixed(3), percent(last.testAccuracy)],
@@ -256,8 +249,8 @@ async function tellTraining(trainer: Trainer, run: Run, finished: FinishedTraini
   process.exitCode = EXIT.interrupted;
 }
 
-async function writeReportFiles(trainer: Trainer, run: Run, mistakes: readonly Mistake[], seconds: number) {
-  const { train, test, device, files, choices } = run;
+async function writeReportFiles(trainer: Trainer, run: Run, mistakes: readonly Mistake[] | undefined, seconds: number) {
+  const { names, train, test, device, files, choices } = run;
   const { step, steps, history, learningRates, network, settings } = trainer;
   const last = history[history.length - 1];
   const { height, width, channels } = network.options.input;
@@ -265,8 +258,10 @@ async function writeReportFiles(trainer: Trainer, run: Run, mistakes: readonly M
   const { html, svg } = writeReport({
     title: `Training of ${basename(files.model)}`,
     result:
-      `${percent(last.testAccuracy)} of ${test.examples.length} test images were given the right name, ` +
-      `of ${test.names.length} people, after epoch ${last.epoch} of ${settings.epochs}.` +
+      (names.length > 0
+        ? `${percent(last.testAccuracy)} of ${test.examples.length} test images were given the right name, of ${test.names.length} people,`
+        : `The cosine to what the teacher says of ${test.examples.length} test images was ${(1 - last.testLoss).toFixed(3)} on average,`) +
+      ` after epoch ${last.epoch} of ${settings.epochs}.` +
       `${step === steps ? '' : ` The training was stopped after step ${step} of ${steps}.`}`,
     command: typed().join(' '),
     history,
@@ -286,7 +281,13 @@ async function writeReportFiles(trainer: Trainer, run: Run, mistakes: readonly M
       'seconds of this run': seconds.toFixed(1),
       date: new Date().toISOString(),
     },
-    settings: { preset: choices.preset, ...settings, augmentation: JSON.stringify(RECIPES[choices.preset].augment) },
+    settings: {
+      preset: choices.preset,
+      ...settings,
+      masks: choices.masks,
+      focus: choices.focus,
+      augmentation: JSON.stringify(recipeOf(choices).augment),
+    },
   });
   const encoder = new TextEncoder();
   await writeFileAtomically(files.page, encoder.encode(html));
@@ -297,34 +298,32 @@ const calibrationLine = ({ threshold, falseMatchRate }: Calibration): string =>
   `likeness verify --model takes two faces for one person up to the distance ${threshold.toFixed(3)}` +
   `${falseMatchRate === undefined ? '.' : `, at which ${percent(falseMatchRate)} of the test images' pairs of two people match falsely.`}`;
 
-/** What the words of the command change of the preset's settings. */
-const given = (options: TrainOptions): Partial<TrainingSettings> =>
-  defined({
-    epochs: options.epochs,
-    batchSize: options.batch,
-    loss: options.loss,
-    margin: options.margin,
-    tripletWeight: options.triplet,
-    imagesEach: options.imagesEach ?? (options.triplet ? 2 : undefined),
-    optimizer: options.optimizer,
-    learningRate: options.learningRate,
-    averageDecay: options.average,
-  });
-
-/** Margins need a classifier of angles. */
-const givenNetwork = ({ loss, form, plain }: TrainOptions, { settings }: Recipe): Partial<MiniResNetOptions> =>
-  defined({ form, plain, classifier: (loss ?? settings.loss ?? 'softmax') === 'softmax' ? undefined : 'cosine' });
-
-/** Without what is undefined. */
-const defined = <T extends object>(values: { [K in keyof T]: T[K] | undefined }): Partial<T> => {
-  const result: Partial<T> = {};
-  for (const key in values) if (values[key] !== undefined) result[key] = values[key];
-  return result;
-};
-
 function newNetwork(backend: Backend, preset: Recipe['network'], classes: number, seed: number): MiniResNet {
   // A stream of its own: the trainer's begins with the seed.
   return new MiniResNet({ backend, random: random(seed).fork() }, { ...preset, classes });
+}
+
+/** The names that it learns, or of a network that learns none, how many images there are of how many people. */
+const isSameData = (metadata: Record<string, string>, names: readonly string[], data: Dataset): boolean =>
+  metadata.names === JSON.stringify(names) && (names.length > 0 || metadata.data === formatBalance(balanceOf(data)));
+
+interface Start {
+  source: string;
+  options: MiniResNetOptions;
+  tensors: ReadonlyMap<string, NamedValues>;
+}
+
+/** @throws UserError for a file that holds no network of this kind */
+async function readStart(path: string): Promise<Start> {
+  const { model } = decodeModel((await readModel(path)).bytes, path);
+  return { source: path, options: optionsOf(model.metadata, path), tensors: model.tensors };
+}
+
+/** Everything but the classifier, which is of other people: it stays as it was born. */
+async function takeOver(network: MiniResNet, { tensors, source }: Start): Promise<void> {
+  const isClassifier = ([path]: [string, NamedValues]) => path.startsWith('classifier.');
+  const own = [...(await network.state())].filter(isClassifier);
+  network.load(new Map([...[...tensors].filter((entry) => !isClassifier(entry)), ...own]), source);
 }
 
 function shapeOf({ height, width, channels }: MiniResNetOptions['input']): PixelShape {
@@ -333,39 +332,18 @@ function shapeOf({ height, width, channels }: MiniResNetOptions['input']): Pixel
 }
 
 function choicesOf({ model }: ModelFile, source: string): Choices {
-  const { seed, trainFirst, preset, aligned } = model.metadata;
-  if (seed === undefined || (preset !== 'tiny' && preset !== 'default'))
+  const { seed, trainFirst, preset, aligned, teacher, focus, masks } = model.metadata;
+  if (seed === undefined || preset === undefined || !isPreset(preset))
     throw new UserError(`${source} was not written by likeness train; it cannot be gone on with`);
   return {
     seed: Number(seed),
     preset,
     aligned: aligned === 'yes',
+    ...(teacher !== undefined && { teacher: 'face-resnet' }),
+    focus: focus === 'upper' ? 'upper' : 'whole',
+    masks: Number(masks ?? 0),
     ...(trainFirst && { trainFirst: Number(trainFirst) }),
   };
-}
-
-async function readFolder(
-  folder: string,
-  shape: PixelShape,
-  options: TrainOptions,
-  signal: AbortSignal,
-): Promise<Dataset> {
-  const { device, threads, aligned = false, progress } = options;
-  let bar: Promise<Progress> | undefined;
-  const advance = async (total: number) => {
-    bar ??= startProgress(total, progress);
-    (await bar).advance();
-  };
-  const data = await loadFolder(folder, {
-    ...shape,
-    aligned,
-    signal,
-    cacheFolder: cacheFolder('faces'),
-    pipeline: { device, ...(threads === undefined ? {} : { threads }) },
-    onProgress: (_, total) => void advance(total),
-  }).finally(async () => (await bar)?.stop());
-  for (const { error } of data.problems) tell(error);
-  return data;
 }
 
 interface Files {

@@ -36,7 +36,7 @@ export async function verify(files: [string, string], options: VerifyOptions, si
   if (annotated)
     for (const [index, file] of files.entries())
       await annotated.write(await readImage(file), file, [result.faces[index]], () => label);
-  if (options.json) printJson({ ...result, faces: result.faces.map(({ chip: _, ...face }) => face) });
+  if (options.json) printJson({ ...result, faces: result.faces.map(({ chip: _, toPhoto: __, ...face }) => face) });
   else {
     printVerification(files, result);
     printWritten(annotated?.written);

@@ -1,6 +1,9 @@
 /** A point in pixels; pixel centres are whole numbers. */
 export type Point = [x: number, y: number];
 
+/** How many landmarks of a face iBUG's scheme has. */
+export const LANDMARK_COUNT = 68;
+
 /** x' = a*x + b*y + c, y' = d*x + e*y + f, in this order. */
 export type Affine = [a: number, b: number, c: number, d: number, e: number, f: number];
 
@@ -54,6 +57,32 @@ export const ARCFACE_TEMPLATE: Template = {
   five: ARCFACE_POINTS,
   landmarks: [[36, 37, 38, 39, 40, 41], [42, 43, 44, 45, 46, 47], [30], [48], [54]], // eyes, tip of the nose, mouth corners
 };
+
+/** How much larger than in ArcFace's chip a face is where only its upper half matters, and where its eyes then lie. */
+const UPPER = { zoom: 1.25, eyes: 80 };
+const ARCFACE_EYES = centroid(ARCFACE_POINTS.slice(0, 2));
+
+const towardsUpper = ([x, y]: Point): Point => [
+  (ARCFACE_TEMPLATE.side - 1) / 2 + UPPER.zoom * (x - ARCFACE_EYES[0]),
+  UPPER.eyes + UPPER.zoom * (y - ARCFACE_EYES[1]),
+];
+
+/**
+ * 112x112 from the hair to the tip of the nose, what a mask leaves visible: by the same landmarks as ArcFace's, those of
+ * the mouth included, which lie below the chip.
+ */
+export const UPPER_TEMPLATE: Template = {
+  ...ARCFACE_TEMPLATE,
+  points: ARCFACE_POINTS.map(towardsUpper),
+  five: ARCFACE_POINTS.map(towardsUpper),
+};
+
+/** By the names that options have. */
+export const TEMPLATES = { dlib: DLIB_TEMPLATE, arcface: ARCFACE_TEMPLATE, upper: UPPER_TEMPLATE } as const;
+
+/** What a network sees of a face: all of it (ArcFace's template), or what lies above a mask. */
+export type Focus = 'whole' | 'upper';
+export const templateOf = (focus: Focus): Template => (focus === 'upper' ? UPPER_TEMPLATE : ARCFACE_TEMPLATE);
 
 /**
  * The similarity (rotation, uniform scale, translation; no mirror) that brings `source` closest to `target` in the

@@ -1,6 +1,8 @@
 import { stacked } from '../nn/evaluation';
-import { stream } from '../tensor/random';
+import { type Random, stream } from '../tensor/random';
+import { LANDMARK_COUNT, type Point } from './align';
 import { type AugmentOptions, augment } from './augment';
+import { drawMaskOn, randomMask } from './mask';
 import type { PixelShape } from './pixels';
 
 /** All training images one after the other, a byte a pixel and channel, and how they are varied. */
@@ -9,6 +11,10 @@ export interface AugmentedImages {
   shape: PixelShape;
   options: AugmentOptions;
   seed: number;
+  /** How often a face wears a drawn mask, for which its landmarks are needed. */
+  masks?: number;
+  /** Of all images one after the other: 68 points each, in pixels. */
+  landmarks?: Float32Array;
 }
 
 export interface BatchRequest {
@@ -16,13 +22,31 @@ export interface BatchRequest {
   step: number;
 }
 
+/** A stream of its own for masks: with and without them, images are varied alike. */
+const MASKS = 1;
+
 /** The images of a step, varied by a stream of their own each, with mean 0 and deviation 1, in one array. */
-export function augmentedBatch({ bytes, shape, options, seed }: AugmentedImages, { indices, step }: BatchRequest) {
+export function augmentedBatch(images: AugmentedImages, { indices, step }: BatchRequest) {
+  const { bytes, shape, options, seed } = images;
   const size = shape.height * shape.width * shape.channels;
   return stacked(
     indices.map((index, place) => {
-      const pixels = Float32Array.from(bytes.subarray(index * size, (index + 1) * size), (value) => value / 255);
-      return augment(pixels, shape, stream(seed, step, place), options);
+      const pixels = Float32Array.from(bytes.subarray(index * size, (index + 1) * size));
+      for (let at = 0; at < size; at++) pixels[at] /= 255;
+      const worn = masked(pixels, images, index, stream(seed, step, place, MASKS));
+      return augment(worn, shape, stream(seed, step, place), options);
     }),
   );
+}
+
+function masked(
+  pixels: Float32Array,
+  { shape, masks = 0, landmarks }: AugmentedImages,
+  index: number,
+  random: Random,
+): Float32Array {
+  if (!landmarks || random.next() >= masks) return pixels;
+  const numbers = landmarks.subarray(2 * LANDMARK_COUNT * index, 2 * LANDMARK_COUNT * (index + 1));
+  const points = Array.from({ length: LANDMARK_COUNT }, (_, k): Point => [numbers[2 * k], numbers[2 * k + 1]]);
+  return drawMaskOn(pixels, shape, points, randomMask(random));
 }

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
+import { apply, invert, LANDMARK_COUNT, type Point, type TEMPLATES } from './align';
 import { type Dataset, DatasetError, type Example } from './dataset';
 import { readCached, writeCached } from './dataset-cache';
 import { readImage } from './image';
-import { FacePipeline, type PipelineOptions } from './pipeline';
-import { inputPixels, type PixelShape } from './pixels';
+import { type AlignedFace, FacePipeline, type PipelineOptions } from './pipeline';
+import { inputPixels, type PixelShape, resizedPoint } from './pixels';
 
 /*
  * A folder of folders, one person each, becomes a data set (Node only). All files are decoded, and their faces found
@@ -17,8 +18,8 @@ import { inputPixels, type PixelShape } from './pixels';
 export interface FolderOptions extends PixelShape {
   /** The images show aligned faces already and are only cut and resized. Default false: faces are found and aligned. */
   aligned?: boolean;
-  /** What a found face is aligned to: 'arcface' (the default) shows brows to mouth, 'dlib' the whole face. */
-  template?: 'dlib' | 'arcface';
+  /** What a found face is aligned to: 'arcface' (the default) shows brows to mouth, 'dlib' the whole face, 'upper' hair to nose. */
+  template?: keyof typeof TEMPLATES;
   /** Where the results are kept; without it nothing is. Made if it is not there. */
   cacheFolder?: string;
   /** How faces are found; opened when a file is first met that the cache does not know. */
@@ -37,24 +38,46 @@ export interface FolderDataset extends Dataset {
 const NO_FACE = 'shows no face that can be found';
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.gif', '.bmp', '.tif', '.tiff', '.webp']);
 /** Part of every key: a change of how pixels come about forgets the cached ones. */
-const VERSION = 1;
+const VERSION = 2;
 
 /**
  * Reads a data set. Of a photo with several faces the largest is taken.
  *
+ * @param folder or several, whose people are then named folder/person
  * @throws DatasetError when there is no such folder, when it has fewer than two people, when no person has two
  * images, or when hardly a file could be used
  */
-export async function loadFolder(folder: string, options: FolderOptions): Promise<FolderDataset> {
-  const people = await listPeople(folder);
+export async function loadFolder(folder: string | readonly string[], options: FolderOptions): Promise<FolderDataset> {
+  const people = await listAllPeople(folder);
+  const named = typeof folder === 'string' ? folder : folder.join(', ');
   checkCounts(
-    folder,
+    named,
     people.map(({ files }) => files.length),
     'images',
   );
   if (options.cacheFolder) await mkdir(options.cacheFolder, { recursive: true });
 
   await using reader = new FaceReader(options);
+  const data = await readPeople(people, (file) => reader.read(file), options);
+  const { names, examples, problems } = data;
+  if (examples.length === 0)
+    throw new DatasetError(`none of the ${problems.length} images in ${named} could be used; ${problems[0].error}`);
+  const counts = Array.from(names, () => 0);
+  for (const { label } of examples) counts[label]++;
+  checkCounts(named, counts, 'images that could be used');
+  return { ...data, decoded: reader.decoded };
+}
+
+/** A face as an example has it. */
+export type FoundFace = Pick<Example, 'pixels' | 'landmarks' | 'target'>;
+
+/** @param read a face, nothing where there is none, or the error that was met */
+export async function readPeople(
+  people: readonly PersonFiles[],
+  read: (file: string) => Promise<FoundFace | Error | undefined>,
+  options: PixelShape & Pick<FolderOptions, 'signal' | 'onProgress'>,
+): Promise<Omit<FolderDataset, 'decoded'>> {
+  const { height, width, channels, signal, onProgress } = options;
   const total = people.reduce((sum, { files }) => sum + files.length, 0);
   const problems: FolderDataset['problems'] = [];
   const names: string[] = [];
@@ -63,23 +86,18 @@ export async function loadFolder(folder: string, options: FolderOptions): Promis
   for (const { name, files } of people) {
     const own: Example[] = [];
     for (const file of files) {
-      options.signal?.throwIfAborted();
-      const found = await reader.read(file);
+      signal?.throwIfAborted();
+      const found = await read(file);
       if (found instanceof Error) problems.push({ file, error: found.message });
-      else if (found) own.push({ pixels: found, label: names.length, file });
+      else if (found) own.push({ ...found, label: names.length, file });
       else problems.push({ file, error: `${file} ${NO_FACE}` });
-      options.onProgress?.(++done, total);
+      onProgress?.(++done, total);
     }
     if (own.length === 0) continue; // somebody of whom nothing is known is no one to recognise
     names.push(name);
     examples.push(...own);
   }
-  if (examples.length === 0)
-    throw new DatasetError(`none of the ${total} images in ${folder} could be used; ${problems[0].error}`);
-  const counts = names.map((_, label) => examples.filter((example) => example.label === label).length);
-  checkCounts(folder, counts, 'images that could be used');
-  const { height, width, channels } = options;
-  return { names, examples, height, width, channels, problems, decoded: reader.decoded };
+  return { names, examples, height, width, channels, problems };
 }
 
 /** Turns files into pixels, by way of the cache. */
@@ -93,8 +111,8 @@ class FaceReader {
   }
 
   /** The pixels of a face, nothing where there is no face, or the error that was met. Opening a device may throw. */
-  async read(file: string): Promise<Uint8Array | Error | undefined> {
-    const { cacheFolder, height, width, channels } = this.#options;
+  async read(file: string): Promise<FoundFace | Error | undefined> {
+    const { cacheFolder, aligned = false } = this.#options;
     let bytes: Uint8Array;
     try {
       bytes = await readFile(file);
@@ -102,19 +120,20 @@ class FaceReader {
       return new Error(`${file} cannot be read: ${error instanceof Error ? error.message : error}`);
     }
     const place = cacheFolder && join(cacheFolder, `${this.#key(bytes)}.face`);
-    const cached = place ? await readCached(place, height * width * channels) : undefined;
-    if (cached) return cached.face;
+    const size = keptSize(this.#options, !aligned);
+    const cached = place ? await readCached(place, size) : undefined;
+    if (cached) return cached.face && unpacked(cached.face, this.#options);
 
     await this.#open();
     this.decoded++;
-    let face: Uint8Array | undefined;
+    let face: FoundFace | undefined;
     try {
       face = await this.#face(bytes, file);
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       return error instanceof Error ? error : new Error(String(error));
     }
-    if (place) await writeCached(place, face);
+    if (place) await writeCached(place, face && packed(face));
     return face;
   }
 
@@ -139,21 +158,71 @@ class FaceReader {
     return this.#pipeline;
   }
 
-  async #face(bytes: Uint8Array, file: string): Promise<Uint8Array | undefined> {
+  async #face(bytes: Uint8Array, file: string): Promise<FoundFace | undefined> {
     const { template = 'arcface', signal } = this.#options;
     const image = { ...(await readImage(new File([Uint8Array.from(bytes)], file))), name: file };
     const pipeline = await this.#open();
-    if (!pipeline) return inputPixels(image, this.#options);
+    if (!pipeline) return { pixels: inputPixels(image, this.#options) };
     const faces = await pipeline.align(image, { template, ...(signal ? { signal } : {}) });
     const area = ({ box: [, , width, height] }: (typeof faces)[number]) => width * height;
     const [largest] = faces.sort((a, b) => area(b) - area(a));
-    return largest && inputPixels(largest.chip, this.#options);
+    return largest && faceOf(largest, this.#options);
   }
+}
+
+/** An aligned face as the network takes it, with its landmarks. */
+export const faceOf = (
+  { chip, landmarks, toPhoto }: Pick<AlignedFace, 'chip' | 'landmarks' | 'toPhoto'>,
+  shape: PixelShape,
+): FoundFace => {
+  const toChip = invert(toPhoto);
+  return {
+    pixels: inputPixels(chip, shape),
+    // As a cache keeps them.
+    landmarks: landmarks.map((point): Point => {
+      const [x, y] = resizedPoint(apply(toChip, point), chip, shape);
+      return [Math.fround(x), Math.fround(y)];
+    }),
+  };
+};
+
+/** Bytes that are kept of a face. */
+export const keptSize = ({ height, width, channels }: PixelShape, hasLandmarks: boolean): number =>
+  height * width * channels + (hasLandmarks ? 8 * LANDMARK_COUNT : 0);
+
+/** Landmarks come first, so that they are aligned to their four bytes each. */
+export function packed({ pixels, landmarks = [] }: FoundFace): Uint8Array {
+  const points = new Uint8Array(Float32Array.from(landmarks.flat()).buffer);
+  const bytes = new Uint8Array(points.length + pixels.length);
+  bytes.set(points);
+  bytes.set(pixels, points.length);
+  return bytes;
+}
+
+export function unpacked(bytes: Uint8Array, { height, width, channels }: PixelShape): FoundFace {
+  const start = bytes.length - height * width * channels;
+  const pixels = bytes.slice(start);
+  if (start === 0) return { pixels };
+  const numbers = new Float32Array(bytes.slice(0, start).buffer);
+  return {
+    pixels,
+    landmarks: Array.from({ length: LANDMARK_COUNT }, (_, k): Point => [numbers[2 * k], numbers[2 * k + 1]]),
+  };
 }
 
 export interface PersonFiles {
   name: string;
   files: string[];
+}
+
+/** The people of several folders, named folder/person; those of a single one by their own names. */
+export async function listAllPeople(folder: string | readonly string[]): Promise<PersonFiles[]> {
+  if (typeof folder === 'string') return listPeople(folder);
+  if (folder.length === 1) return listPeople(folder[0]);
+  const people: PersonFiles[] = [];
+  for (const one of folder)
+    for (const { name, files } of await listPeople(one)) people.push({ name: `${basename(one)}/${name}`, files });
+  return people;
 }
 
 /** The folders of a folder and the pictures in each, also in folders within, as a person would sort them: 2 before 10. */

@@ -1,6 +1,6 @@
 import { placesByLabel, shuffled } from '../nn/sampler';
 import { random } from '../tensor/random';
-import { ARCFACE_TEMPLATE } from './align';
+import { ARCFACE_TEMPLATE, type Point } from './align';
 import { inputPixels, type PixelShape } from './pixels';
 import { syntheticPerson, syntheticPhoto } from './synthetic';
 
@@ -11,6 +11,10 @@ export interface Example {
   label: number;
   /** Where it came from, for the reader of a report. */
   file: string;
+  /** The face's 68 landmarks in pixels of the example; none of pictures that were aligned already. */
+  landmarks?: readonly Point[];
+  /** What a teacher makes of it. */
+  target?: Float32Array;
 }
 
 /** Labelled faces, all of one shape, in the order of their names and files. It is held in memory as a whole. */
@@ -38,9 +42,14 @@ export function syntheticDataset(options: PixelShape & { people: number; imagesE
     const person = syntheticPerson(own);
     names.push(`person ${label + 1}`);
     for (let k = 0; k < imagesEach; k++) {
-      const { image } = syntheticPhoto(person, own.fork(), { height, width, channels, framing: ARCFACE_TEMPLATE });
+      const { image, landmarks } = syntheticPhoto(person, own.fork(), {
+        height,
+        width,
+        channels,
+        framing: ARCFACE_TEMPLATE,
+      });
       const pixels = inputPixels(image, { height, width, channels });
-      examples.push({ pixels, label, file: `person ${label + 1}, photo ${k + 1}` });
+      examples.push({ pixels, label, file: `person ${label + 1}, photo ${k + 1}`, landmarks });
     }
   }
   return { names, examples, height, width, channels };
@@ -70,6 +79,21 @@ export function splitDataset(dataset: Dataset, rule: SplitRule): { train: Datase
     throw new DatasetError(
       `no image is left to test on: ${formatBalance(balanceOf(dataset))}; add images or train on fewer`,
     );
+  return { train: { ...dataset, examples: train }, test: { ...dataset, examples: test } };
+}
+
+/**
+ * Holds so many of the people back, drawn by the seed, so that the test images show strangers: for networks that are not
+ * to learn names but to compare faces.
+ *
+ * @param share above 0, below 1
+ */
+export function splitPeople(dataset: Dataset, { share, seed }: { share: number; seed: number }) {
+  const order = shuffled(dataset.names.length, random(seed));
+  const heldOut = new Set(order.slice(0, Math.max(1, Math.round(share * order.length))));
+  const train = dataset.examples.filter(({ label }) => !heldOut.has(label));
+  const test = dataset.examples.filter(({ label }) => heldOut.has(label));
+  if (train.length < 2) throw new DatasetError(`${dataset.examples.length} images are too few to learn from`);
   return { train: { ...dataset, examples: train }, test: { ...dataset, examples: test } };
 }
 

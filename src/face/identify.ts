@@ -3,6 +3,7 @@ import { logitsOfBothSides, type Pixels, stacked } from '../nn/evaluation';
 import { noGradient } from '../tensor/autograd';
 import { softmax } from '../tensor/ops/rows';
 import { scope } from '../tensor/scope';
+import { type Template, templateOf } from './align';
 import { type FaceModel, openModel } from './model';
 import type { PixelShape } from './pixels';
 
@@ -22,11 +23,14 @@ export class ClosedSet {
   readonly names: readonly string[];
   /** The shape of the aligned faces that it takes. */
   readonly input: PixelShape;
+  /** What faces are aligned to. */
+  readonly template: Template;
   readonly #network: FaceModel['network'];
 
   /** The model's network stays the caller's, unless dispose() is called. */
-  constructor({ network, names, input }: FaceModel) {
+  constructor({ network, names, input, focus }: FaceModel) {
     this.#network = network;
+    this.template = templateOf(focus);
     this.names = names;
     this.input = input;
   }
@@ -47,6 +51,8 @@ export class ClosedSet {
    * @param count how many candidates to name
    */
   async identify(faces: readonly Pixels[], count = 5): Promise<Identification[]> {
+    if (this.names.length === 0)
+      throw new Error('the model names nobody, for it learnt from a teacher; compare faces with it (likeness verify)');
     if (faces.length === 0) return [];
     const probabilities = await noGradient(() => {
       using _ = scope();

@@ -2,7 +2,7 @@ import type { Backend, Precision } from '../kernels/backend';
 import { type LabelledImage, mirror, type Pixels, standardized } from '../nn/evaluation';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { Tensor } from '../tensor/tensor';
-import { type Affine, ARCFACE_TEMPLATE } from './align';
+import { type Affine, type Template, templateOf } from './align';
 import { type Calibrations, calibrate, type EmbeddingMode, pairDistances, parseCalibrations } from './calibrate';
 import { type Embedder, type Embedding, embeddingsOfViews } from './embed';
 import type { RawImage } from './image';
@@ -13,13 +13,13 @@ import type { Calibration } from './verify';
 import { cutChip } from './warp';
 
 /**
- * A network that `likeness train` made, as embedder. Faces are aligned to ArcFace's template, cut and resized to what
- * the network takes, and brought to mean 0 and deviation 1, all as the training did.
+ * A network that `likeness train` made, as embedder. Faces are aligned to the template that it was trained with, cut and
+ * resized to what the network takes, and brought to mean 0 and deviation 1, all as the training did.
  */
 export class ModelEmbedder implements Embedder {
   readonly name: string;
   readonly dimension: number;
-  readonly template = ARCFACE_TEMPLATE;
+  readonly template: Template;
   readonly calibrations: Calibrations;
   readonly #backend: Backend;
   readonly #model: FaceModel;
@@ -28,8 +28,9 @@ export class ModelEmbedder implements Embedder {
 
   /** Takes over the model's network, and disposes of it in the end. */
   constructor(backend: Backend, model: FaceModel, precision: Precision = 'full') {
-    const { name, network, input, calibrations } = model;
+    const { name, network, input, focus, calibrations } = model;
     this.name = name;
+    this.template = templateOf(focus);
     this.dimension = network.options.embedding;
     this.calibrations = calibrations;
     this.#backend = backend;

@@ -2,6 +2,7 @@ import type { Backend } from '../kernels/backend';
 import { decodeModel } from '../nn/checkpoint';
 import { type MiniResNet, miniResNetFrom } from '../nn/mini-resnet';
 import type { NamedValues } from '../tensor/safetensors';
+import type { Focus } from './align';
 import { type Calibrations, parseCalibrations } from './calibrate';
 import { type FileSource, readSource } from './file-source';
 import type { PixelShape } from './pixels';
@@ -14,10 +15,12 @@ export interface FaceModel {
   /** The same for the same weights: embeddings of models with other names are not to be compared. */
   name: string;
   network: MiniResNet;
-  /** The people that it tells apart. */
+  /** The people that it tells apart; none of a network that learnt from a teacher alone. */
   names: readonly string[];
   /** The shape of the aligned faces that it takes. */
   input: PixelShape;
+  /** What it sees of a face. */
+  focus: Focus;
   calibrations: Calibrations;
 }
 
@@ -51,8 +54,11 @@ export function openModel(backend: Backend, bytes: Uint8Array, source = 'the mod
       throw new Error(`${source}: names ${names?.length ?? 'none'} of the ${classes} people that it tells apart`);
     if (channels !== 1 && channels !== 3)
       throw new Error(`${source}: takes images of ${channels} channels; those of pictures are 1 or 3`);
+    const { focus = 'whole' } = metadata;
+    if (focus !== 'whole' && focus !== 'upper')
+      throw new Error(`${source}: looks at the part ${focus} of a face; whole and upper are known`);
     const name = `mini-resnet ${fingerprint(tensors)}`;
-    return { name, network, names, input: { height, width, channels }, calibrations };
+    return { name, network, names, input: { height, width, channels }, focus, calibrations };
   } catch (error) {
     network.dispose();
     throw error;

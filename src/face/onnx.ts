@@ -13,7 +13,7 @@ import type { PretrainedName } from './pretrained/weights';
  */
 export interface Preprocessing {
   /** How faces are aligned; see align.ts. None for networks that look for faces or are shown their boxes. */
-  template?: 'arcface' | 'dlib';
+  template?: 'arcface' | 'dlib' | 'upper';
   /** The chip is then cut to these proportions and resized. */
   width: number;
   height: number;
@@ -27,16 +27,16 @@ export interface Preprocessing {
 
 /**
  * A model of `likeness train` as ONNX. Outputs: `embedding` [batch, n], of any length, to be compared by cosine, and
- * `logits` [batch, people]. Its metadata hold the safetensors file's (names, calibration, options) and `preprocessing`.
+ * `logits` [batch, people], unless the model names nobody. Its metadata hold the safetensors file's (names, calibration, options) and `preprocessing`.
  *
  * @param source for errors: the file
  * @throws Error in one sentence when the file cannot be understood
  */
 export async function exportModel(backend: Backend, bytes: Uint8Array, source: string): Promise<OnnxModel> {
-  const { network, input } = openModel(backend, bytes, source);
+  const { network, input, focus, names } = openModel(backend, bytes, source);
   const { height, width, channels } = input;
   const preprocessing: Preprocessing = {
-    template: 'arcface',
+    template: focus === 'upper' ? 'upper' : 'arcface',
     width,
     height,
     channels: channels === 1 ? 'GRAY' : 'RGB',
@@ -48,12 +48,12 @@ export async function exportModel(backend: Backend, bytes: Uint8Array, source: s
       backend,
       (images) => {
         const embedding = network.embed(images);
-        return [embedding, network.classify(embedding)];
+        return names.length > 0 ? [embedding, network.classify(embedding)] : [embedding];
       },
       {
         name: 'mini-resnet',
         inputShape: [height, width, channels],
-        outputs: ['embedding', 'logits'],
+        outputs: names.length > 0 ? ['embedding', 'logits'] : ['embedding'],
         parameters: () => new Map([...network.parameters(), ...network.buffers()]),
         metadata: {
           ...decodeModel(bytes, source).model.metadata,

@@ -1,4 +1,4 @@
-import type { Affine } from './align';
+import type { Affine, Point } from './align';
 import type { RawImage } from './image';
 
 /** Pixels on the host, [height, width, channels] with 1 (grey) or 3 channels, 0 to 1. */
@@ -47,6 +47,16 @@ export function imageOf(numbers: ArrayLike<number>, width: number, height: numbe
     data[4 * pixel + 3] = 255;
   }
   return { width, height, data };
+}
+
+/** Where a point of a picture lies after resize(), in pixels. */
+export function resizedPoint(
+  [x, y]: Point,
+  image: { width: number; height: number },
+  { height, width }: PixelShape,
+): Point {
+  const step = Math.min(image.width / width, image.height / height);
+  return [(width - 1) / 2 + (x - (image.width - 1) / 2) / step, (height - 1) / 2 + (y - (image.height - 1) / 2) / step];
 }
 
 /** What a network sees of an aligned face, training and later alike: cut, resized, and rounded to bytes. */

@@ -1,6 +1,7 @@
 import { platform } from '#platform';
 import type { LabelledImage } from '../nn/evaluation';
 import type { TrainingData } from '../nn/trainer';
+import { LANDMARK_COUNT } from './align';
 import type { AugmentOptions } from './augment';
 import source from './augment-worker.ts?worker';
 import type { AugmentedImages, BatchRequest } from './augmented-batch';
@@ -11,22 +12,30 @@ import type { PixelShape } from './pixels';
 export class TrainingImages implements TrainingData {
   readonly labels: readonly number[];
   readonly test: readonly LabelledImage[];
+  readonly targets?: readonly Float32Array[];
   readonly #worker: ReturnType<typeof platform.startWorker>;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param options.seed decides, with the number of the step, how images are varied */
+  /**
+   * @param options.seed  decides, with the number of the step, how images are varied
+   * @param options.masks the share of images in which the face wears a drawn mask, 0 to 1
+   * @throws Error for masks on images without landmarks
+   */
   constructor(
     train: readonly Example[],
     test: readonly LabelledImage[],
-    options: { shape: PixelShape; augment: AugmentOptions; seed: number },
+    options: { shape: PixelShape; augment: AugmentOptions; seed: number; masks?: number },
   ) {
-    const { shape, augment, seed } = options;
+    const { shape, augment, seed, masks = 0 } = options;
     const size = shape.height * shape.width * shape.channels;
     const bytes = new Uint8Array(shared(train.length * size));
     for (const [index, { pixels }] of train.entries()) bytes.set(pixels, index * size);
     this.labels = train.map(({ label }) => label);
     this.test = test;
-    const images: AugmentedImages = { bytes, shape, options: augment, seed };
+    const targets = train.flatMap(({ target }) => (target ? [target] : []));
+    if (targets.length > 0) this.targets = targets;
+    const worn = masks > 0 && { masks, landmarks: landmarksOf(train) };
+    const images: AugmentedImages = { bytes, shape, options: augment, seed, ...worn };
     this.#worker = platform.startWorker(source, images);
   }
 
@@ -45,6 +54,13 @@ export class TrainingImages implements TrainingData {
   [Symbol.dispose](): void {
     this.#worker.terminate();
   }
+}
+
+function landmarksOf(train: readonly Example[]): Float32Array {
+  const numbers = train.flatMap(({ landmarks = [] }) => landmarks.flat());
+  if (numbers.length !== 2 * LANDMARK_COUNT * train.length)
+    throw new Error('training images: masks are drawn by landmarks, which some images lack');
+  return Float32Array.from(numbers);
 }
 
 /** Memory that the thread sees as well, or where a page may not have that, memory that is copied to it. */

@@ -1,3 +1,4 @@
+import type { Numbers } from '../kernels/backend';
 import { combine } from '../tensor/ops/arithmetic';
 import { slice } from '../tensor/ops/concat';
 import { ShapeError } from '../tensor/shape';
@@ -10,6 +11,8 @@ export interface LabelledImage {
   pixels: Pixels;
   /** Whose it is, counted from 0. */
   label: number;
+  /** What a teacher makes of it. */
+  target?: Float32Array;
 }
 
 export type Pixels = Float32Array | Uint8Array;
@@ -99,29 +102,71 @@ export async function evaluate(
   images: readonly LabelledImage[],
   batchSize = 32,
 ): Promise<{ loss: number; accuracy: number }> {
+  let lossSum = 0;
+  let right = 0;
+  for await (const { batch, rows } of lookAtBothSides(network, images, (both) => network.forward(both), batchSize)) {
+    const labels = batch.map(({ label }) => label);
+    lossSum += sumOfCrossEntropy(rows, labels);
+    right += rightIn(rows, labels);
+  }
+  return { loss: lossSum / images.length, accuracy: right / images.length };
+}
+
+/**
+ * How well a network does what its teacher does, from both sides: the mean of 1 - cos to the image's own target, and the
+ * share of images whose own target is the nearest of all. NaN of none.
+ */
+export async function evaluateStudent(
+  network: MiniResNet,
+  images: readonly LabelledImage[],
+  batchSize = 32,
+): Promise<{ loss: number; accuracy: number }> {
+  const targets = images.map(({ target }) => unit(target ?? []));
+  let lossSum = 0;
+  let right = 0;
+  let seen = 0;
+  for await (const { batch, rows } of lookAtBothSides(network, images, (both) => network.embed(both), batchSize)) {
+    const length = rows.length / batch.length;
+    for (let row = 0; row < batch.length; row++, seen++) {
+      const embedding = unit(rows.subarray(row * length, (row + 1) * length));
+      const cosines = targets.map((target) => target.reduce((total, value, k) => total + value * embedding[k], 0));
+      lossSum += 1 - cosines[seen];
+      if (cosines.every((cosine, other) => other === seen || cosine < cosines[seen])) right++;
+    }
+  }
+  return { loss: lossSum / images.length, accuracy: right / images.length };
+}
+
+function unit(vector: ArrayLike<number>): Float64Array {
+  const values = Float64Array.from(vector);
+  const length = Math.max(Math.hypot(...values), 1e-12);
+  return values.map((value) => value / length);
+}
+
+/** Batches of images, and for each image a row: the mean of what the network says of it and of its mirror image. */
+async function* lookAtBothSides(
+  network: MiniResNet,
+  images: readonly LabelledImage[],
+  forward: (both: Tensor) => Tensor,
+  batchSize: number,
+): AsyncGenerator<{ batch: readonly LabelledImage[]; rows: Numbers }> {
   network.evaluate();
-  if (images.length === 0) return { loss: Number.NaN, accuracy: Number.NaN };
+  if (images.length === 0) return;
   const { height, width, channels } = network.options.input;
   const [{ backend }] = network.parameters().values();
   const count = Math.min(batchSize, images.length);
   const shape = [2 * count, height, width, channels];
-  const plan = await compile(backend, (both) => [meanOfSides(network.forward(both))], shape);
+  const plan = await compile(backend, (both) => [meanOfSides(forward(both))], shape);
   try {
-    let lossSum = 0;
-    let right = 0;
     for (let first = 0; first < images.length; first += count) {
       const batch = images.slice(first, first + count);
-      const labels = batch.map(({ label }) => label);
       const values = stacked(batch.map(({ pixels }) => pixels));
       expectImages(network, values, batch.length);
       backend.write(plan.input.slot, values); // a last batch that is not full leaves older images behind it
       backend.write(plan.input.slot, mirror(values, { width, channels }), plan.input.size / 2);
       const [output] = plan.run();
-      const logits = (await output.data()).subarray(0, (output.size / count) * batch.length);
-      lossSum += sumOfCrossEntropy(logits, labels);
-      right += rightIn(logits, labels);
+      yield { batch, rows: (await output.data()).subarray(0, (output.size / count) * batch.length) };
     }
-    return { loss: lossSum / images.length, accuracy: right / images.length };
   } finally {
     plan.dispose();
   }

@@ -4,7 +4,8 @@ export { decodeModel, encodeCheckpoint, encodeModel, type ModelFile, resume, typ
 export { clipGradients } from './clip';
 export { type CompileOptions, compile, type Forward, Plan } from './compile';
 export { CosineClassifier, cosines } from './cosine-classifier';
-export { evaluate, type LabelledImage, type Pixels, stacked, standardized } from './evaluation';
+export { cosineDistillation, relationalDistillation } from './distillation';
+export { evaluate, evaluateStudent, type LabelledImage, type Pixels, stacked, standardized } from './evaluation';
 export { fromKerasResNet50, fromTorch } from './import-weights';
 export {
   Conv2d,

@@ -4,12 +4,13 @@ import { add, scale } from '../tensor/ops/arithmetic';
 import { stream } from '../tensor/random';
 import type { NamedValues } from '../tensor/safetensors';
 import { type Disposable, scope } from '../tensor/scope';
-import type { Tensor } from '../tensor/tensor';
+import { Tensor } from '../tensor/tensor';
 import { WeightAverage } from './average';
 import { clipGradients } from './clip';
 import { CosineClassifier, cosines } from './cosine-classifier';
 import { firstNotFinite } from './diagnosis';
-import { evaluate, imagesTensor, type LabelledImage, rightIn, stacked } from './evaluation';
+import { cosineDistillation, relationalDistillation } from './distillation';
+import { evaluate, evaluateStudent, imagesTensor, type LabelledImage, rightIn, stacked } from './evaluation';
 import {
   arcFaceLogits,
   cosFaceLogits,
@@ -45,6 +46,8 @@ export interface TrainingData {
    */
   batch(indices: readonly number[], step: number): Promise<Float32Array> | Float32Array;
   test: readonly LabelledImage[];
+  /** What a teacher makes of each training image, as many numbers as an embedding has. */
+  targets?: readonly Float32Array[];
 }
 
 /** Training images as they are, without variation. */
@@ -134,7 +137,18 @@ export class Trainer {
     this.settings = { ...TRAINING_DEFAULTS, ...settings };
     const { epochs, warmUpEpochs, loss, averageDecay } = this.settings;
     if (data.labels.length < 2) throw new Error(`training: ${data.labels.length} images are too few to learn from`);
-    if (loss !== 'softmax' && !(network.classifier instanceof CosineClassifier))
+    const { identityWeight, teacherWeight, relationWeight } = this.settings;
+    const [{ length = 0 } = []] = data.targets ?? [];
+    if (teacherWeight + relationWeight > 0 && length !== network.options.embedding)
+      throw new Error(
+        data.targets
+          ? `training: the teacher's embeddings have ${length} numbers, the network's ${network.options.embedding}`
+          : 'training: there is no teacher to learn from',
+      );
+    if (identityWeight + teacherWeight + relationWeight <= 0) throw new Error('training: nothing is to be learnt');
+    if (identityWeight > 0 && !network.classifier)
+      throw new Error('training: the network has no classifier, and cannot learn names');
+    if (identityWeight > 0 && loss !== 'softmax' && !(network.classifier instanceof CosineClassifier))
       throw new Error(`training: the loss ${loss} needs a network whose classifier is 'cosine'`);
     this.#data = data;
     this.#sampler = makeSampler(data.labels, this.settings);
@@ -262,14 +276,14 @@ export class Trainer {
   async #recordStep(ahead: StepsAhead): Promise<void> {
     const { network } = this;
     const step = this.#made;
-    const { pixels, labels } = await this.#take(step);
+    const batch = await this.#take(step);
     await ahead.make(step, () => {
       network.train(stream(this.settings.seed, DROPS, step));
-      const { embeddings, logits } = this.#forward(pixels, labels);
-      const loss = this.#loss(embeddings, logits, labels, []);
+      const forward = this.#forward(batch);
+      const loss = this.#loss(forward, batch, []);
       if (this.memory.length === 0) this.memory = memoryByLayer(network, loss);
       this.#update(this.#slopes(loss), step);
-      return { loss, right: countRight(logits, labels) };
+      return { loss, right: countRight(forward.answers, batch.answers) };
     });
     this.#made++;
   }
@@ -306,24 +320,25 @@ export class Trainer {
   async #makeStep(): Promise<StepResult> {
     const { network } = this;
     const step = this.#made;
-    const { pixels, labels } = await this.#take(step);
+    const batch = await this.#take(step);
     network.train(stream(this.settings.seed, DROPS, step));
 
     const held: Disposable[] = [];
     try {
-      const { embeddings, logits, distances } = detached(held, () => this.#forward(pixels, labels));
-      const triplets = distances ? semiHardTriplets(await distances.data(), labels) : [];
+      const forward = detached(held, () => this.#forward(batch));
+      const { answers, distances } = forward;
+      const triplets = distances ? semiHardTriplets(await distances.data(), batch.labels) : [];
       const { loss, slopes } = detached(held, () => {
-        const loss = this.#loss(embeddings, logits, labels, triplets);
+        const loss = this.#loss(forward, batch, triplets);
         return { loss, slopes: this.#slopes(loss) };
       });
       if (this.memory.length === 0) this.memory = memoryByLayer(network, loss);
-      const [[value], numbers] = await Promise.all([loss.data(), logits.data()]);
+      const [[value], numbers] = await Promise.all([loss.data(), answers.data()]);
       if (!Number.isFinite(value))
         throw await failure(network, loss, { value, step: step + 1, learningRate: this.#schedule(step) });
       this.#update(slopes, step);
       this.#made++;
-      return { loss: value, right: rightIn(numbers, labels) };
+      return { loss: value, right: rightIn(numbers, batch.answers) };
     } finally {
       for (const tensors of held) tensors.dispose();
     }
@@ -342,30 +357,46 @@ export class Trainer {
   }
 
   /** The batch of a step; the next one is being made ready meanwhile. */
-  async #take(step: number): Promise<{ pixels: Float32Array; labels: number[] }> {
-    const { images, labels } = this.#upcoming?.step === step ? this.#upcoming : this.#draw(step);
-    const pixels = await images;
+  async #take(step: number): Promise<Batch & { pixels: Float32Array }> {
+    const batch = this.#upcoming?.step === step ? this.#upcoming : this.#draw(step);
+    const pixels = await batch.images;
     this.#upcoming = step + 1 < this.steps ? this.#draw(step + 1) : undefined;
-    return { pixels, labels };
+    return { ...batch, pixels };
   }
 
   #draw(step: number): Batch {
     const indices = this.#sampler.batch(step);
     const images = Promise.resolve(this.#data.batch(indices, step));
     images.catch(() => {}); // reported when the step comes, if it comes
-    return { step, images, labels: indices.map((index) => this.#data.labels[index]) };
+    const labels = indices.map((index) => this.#data.labels[index]);
+    const { targets } = this.#data;
+    if (!this.#learnsFromTeacher || !targets) return { step, images, labels, answers: labels };
+    return {
+      ...{ step, images, labels },
+      answers: indices.map((_, place) => place),
+      targets: Float32Array.from(indices.flatMap((index) => [...targets[index]])),
+    };
   }
 
-  #forward(pixels: Float32Array, labels: readonly number[]) {
+  get #learnsFromTeacher(): boolean {
+    return this.settings.teacherWeight + this.settings.relationWeight > 0;
+  }
+
+  #forward({ pixels, labels, targets: numbers }: Batch & { pixels: Float32Array }): Forward {
     const { network, settings } = this;
     const embeddings = network.embed(imagesTensor(network, pixels));
     const distances = settings.tripletWeight > 0 ? noGradient(() => squaredDistances(embeddings)) : undefined;
-    return { embeddings, logits: this.#logits(embeddings, labels), distances };
+    const targets = numbers && Tensor.from(embeddings.backend, numbers, embeddings.shape);
+    const logits = settings.identityWeight > 0 ? this.#logits(embeddings, labels) : undefined;
+    const answers = targets ? noGradient(() => cosines(embeddings, targets)) : logits;
+    if (!answers) throw new Error('training: nothing is to be learnt');
+    return { embeddings, targets, logits, answers, distances };
   }
 
   #logits(embeddings: Tensor, labels: readonly number[]): Tensor {
     const { loss, margin } = this.settings;
     const { classifier } = this.network;
+    if (!classifier) return this.network.classify(embeddings);
     if (loss === 'softmax' || !(classifier instanceof CosineClassifier)) return classifier.forward(embeddings);
     const options = { margin, scale: classifier.scale };
     return loss === 'arcface'
@@ -373,17 +404,21 @@ export class Trainer {
       : cosFaceLogits(cosines(embeddings, classifier.weight), labels, options);
   }
 
-  #loss(embeddings: Tensor, logits: Tensor, labels: readonly number[], triplets: readonly Triplet[]): Tensor {
-    const loss = crossEntropy(logits, labels, this.settings);
-    return triplets.length === 0
-      ? loss
-      : add(loss, scale(tripletLoss(embeddings, triplets), this.settings.tripletWeight));
+  #loss({ embeddings, targets, logits }: Forward, { labels }: Batch, triplets: readonly Triplet[]): Tensor {
+    const { identityWeight, teacherWeight, relationWeight, tripletWeight } = this.settings;
+    const parts: [loss: Tensor, weight: number][] = [];
+    if (logits) parts.push([crossEntropy(logits, labels, this.settings), identityWeight]);
+    if (targets && teacherWeight > 0) parts.push([cosineDistillation(embeddings, targets), teacherWeight]);
+    if (targets && relationWeight > 0) parts.push([relationalDistillation(embeddings, targets), relationWeight]);
+    if (triplets.length > 0) parts.push([tripletLoss(embeddings, triplets), tripletWeight]);
+    return parts.map(([loss, weight]) => (weight === 1 ? loss : scale(loss, weight))).reduce((a, b) => add(a, b));
   }
 
   async #finishEpoch(epoch: number): Promise<EpochRecord> {
     const position = this.#position;
     this.average?.swap();
-    const { loss: testLoss, accuracy: testAccuracy } = await evaluate(this.network, this.#data.test);
+    const judge = this.#learnsFromTeacher ? evaluateStudent : evaluate;
+    const { loss: testLoss, accuracy: testAccuracy } = await judge(this.network, this.#data.test);
     this.average?.swap();
     const loss = position.lossSum / this.stepsPerEpoch;
     const accuracy = position.right / (this.stepsPerEpoch * this.#sampler.batchSize);
@@ -425,6 +460,21 @@ interface Batch {
   step: number;
   images: Promise<Float32Array>;
   labels: number[];
+  /** The column of `Forward.answers` in which each row should be largest. */
+  answers: number[];
+  /** The teacher's embeddings, one after the other. */
+  targets?: Float32Array;
+}
+
+/** What a step's images came to, before the loss. */
+interface Forward {
+  embeddings: Tensor;
+  targets: Tensor | undefined;
+  /** None where no names are learnt. */
+  logits: Tensor | undefined;
+  /** What counts as right or wrong: the cosines to the teacher's embeddings of the batch, or else the logits. */
+  answers: Tensor;
+  distances: Tensor | undefined;
 }
 
 /** Computes, and leaves all tensors that were made alive until what is added to `held` is disposed of. */

@@ -18,6 +18,12 @@ export interface TrainingSettings {
   schedule: 'cosine' | 'steps';
   warmUpEpochs: number;
   weightDecay: number;
+  /** What telling the people apart is worth; 0 for a network that learns from a teacher alone and names nobody. */
+  identityWeight: number;
+  /** What the cosine to a teacher's embedding of the image is worth; it needs targets. */
+  teacherWeight: number;
+  /** What the cosines between the images of a batch, as the teacher has them, are worth; it needs targets. */
+  relationWeight: number;
   /** 'arcface' and 'cosface' need a cosine classifier. */
   loss: 'softmax' | 'arcface' | 'cosface';
   /** Of ArcFace (an angle) or CosFace (a cosine). */
@@ -42,6 +48,9 @@ export const TRAINING_DEFAULTS: TrainingSettings = {
   schedule: 'cosine',
   warmUpEpochs: 3,
   weightDecay: 5e-4,
+  identityWeight: 1,
+  teacherWeight: 0,
+  relationWeight: 0,
   loss: 'softmax',
   margin: 0.3,
   tripletWeight: 0,

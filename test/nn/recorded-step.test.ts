@@ -49,7 +49,7 @@ function training(backend: Backend, { optimizer: kind, loss: lossName, clip, ave
 
   const logitsOf = (embeddings: Tensor, labels: number[]): Tensor => {
     const { classifier } = network;
-    if (!(classifier instanceof CosineClassifier)) return classifier.forward(embeddings);
+    if (!(classifier instanceof CosineClassifier)) return network.classify(embeddings);
     return lossName === 'arcface'
       ? arcFaceLogits(embeddings, classifier.weight, labels)
       : cosFaceLogits(cosines(embeddings, classifier.weight), labels);
