@@ -20,7 +20,8 @@ export async function trainLandmarks(
   signal: AbortSignal,
 ): Promise<void> {
   const [folder] = folders;
-  if (folders.length !== 1) throw new UserError('landmarks are learnt from one folder with images/ and points.csv');
+  if (folders.length !== 1)
+    throw new UserError('landmarks are learnt from a folder with images/ and points.csv; name one');
   if (options.teacher || options.masks > 0 || options.focus !== 'whole')
     throw new UserError('--teacher, --masks and --focus are for --task people; landmarks are learnt from labels alone');
   if (options.resume) throw new UserError('a training of landmarks cannot be resumed yet; it takes minutes');

@@ -27,7 +27,7 @@ import { EXIT, printDevice, printJson, printLine, printTable, tell, UserError } 
 import { printStepMemory, type StepMemory, stepMemory } from './step-memory';
 import { cachedTiles } from './tiles';
 import { startTrainingBar } from './training-bar';
-import { checkChoices, readData, SYNTHETIC } from './training-data';
+import { checkChoices, readData, SYNTHETIC, splitData } from './training-data';
 import {
   type Choices,
   given,
@@ -102,12 +102,13 @@ export async function train(folders: readonly string[], options: TrainOptions, s
       ? startedNetwork(start.options, options, recipe)
       : { ...recipe.network, ...givenNetwork(options, recipe) };
     const shape = shapeOf(network?.options.input ?? made.input);
-    const { data, train, test } = await readData(device.backend, folders, shape, { ...options, ...choices }, signal);
+    const data = await readData(device.backend, folders, shape, { ...options, ...choices }, signal);
     const names = settings.identityWeight === 0 ? [] : data.names;
     if (network && saved && !isSameData(saved.model.metadata, names, data))
       throw new UserError(
         `${out} was trained on other people than those of ${folders.join(', ') || 'the synthetic ones'}`,
       );
+    const { train, test } = splitData(data, choices);
     const born = network ?? newNetwork(device.backend, made, names.length, seed);
     if (start) await takeOver(born, start);
     const { masks } = choices;

@@ -50,25 +50,25 @@ export function checkChoices(folders: readonly string[], { aligned, teacher, foc
     );
 }
 
-/** The images of the folders, or drawn ones of none, split into those to train on and those to test on. */
+/** The images of the folders, or drawn ones of none. */
 export async function readData(
   backend: Backend,
   folders: readonly string[],
   shape: PixelShape,
   options: ReadOptions,
   signal: AbortSignal,
-): Promise<{ data: Dataset; train: Dataset; test: Dataset }> {
-  const { seed, trainFirst, teacher } = options;
-  if (folders.length === 0) return split(syntheticDataset({ ...SYNTHETIC, ...shape, seed }), { seed, trainFirst });
-  if (!teacher) return split(await readFolders(folders, shape, options, signal), { seed, trainFirst });
-  const data = await readTaught(backend, folders, shape, options, signal);
-  return { data, ...splitPeople(data, { share: STRANGERS, seed }) };
+): Promise<Dataset> {
+  if (folders.length === 0) return syntheticDataset({ ...SYNTHETIC, ...shape, seed: options.seed });
+  return options.teacher
+    ? readTaught(backend, folders, shape, options, signal)
+    : readFolders(folders, shape, options, signal);
 }
 
-const split = (data: Dataset, { seed, trainFirst }: { seed: number; trainFirst: number | undefined }) => ({
-  data,
-  ...splitDataset(data, trainFirst ? { first: trainFirst } : { share: TRAINING_SHARE, seed }),
-});
+/** Those to train on and those to test on. @throws DatasetError when there are none of either */
+export function splitData(data: Dataset, { seed, trainFirst, teacher }: DataChoices) {
+  if (teacher) return splitPeople(data, { share: STRANGERS, seed });
+  return splitDataset(data, trainFirst ? { first: trainFirst } : { share: TRAINING_SHARE, seed });
+}
 
 const templateName = (focus: Focus) => (focus === 'upper' ? 'upper' : 'arcface');
 
