@@ -1,5 +1,15 @@
 export { exportOnnx, ONNX_VERSIONS, type OnnxOptions } from './export';
 export {
+  MEMORY_LIMIT,
+  type OnnxNetwork,
+  type OnnxPlan,
+  type OnnxPlanOptions,
+  type OnnxPort,
+  type OnnxResult,
+  type OpenOnnxOptions,
+  openOnnx,
+} from './import';
+export {
   decodeOnnx,
   encodeOnnx,
   type OnnxAttribute,
