@@ -51,7 +51,7 @@ export function openModel(backend: Backend, bytes: Uint8Array, source = 'the mod
       throw new Error(`${source}: names ${names?.length ?? 'none'} of the ${classes} people that it tells apart`);
     if (channels !== 1 && channels !== 3)
       throw new Error(`${source}: takes images of ${channels} channels; those of pictures are 1 or 3`);
-    const name = `mini-resnet ${fingerprint(tensors)}`;
+    const name = `mini-resnet ${fingerprint([...tensors.values()].map(bytesOf))}`;
     return { name, network, names, input: { height, width, channels }, calibrations };
   } catch (error) {
     network.dispose();
@@ -68,12 +68,11 @@ function parseNames(json: string | undefined): string[] | undefined {
   }
 }
 
+const bytesOf = ({ values }: NamedValues) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+
 /** Eight hexadecimal digits of all weights: FNV-1a (Fowler, Noll, Vo), 32 bits. Against mix-ups, not against malice. */
-function fingerprint(tensors: ReadonlyMap<string, NamedValues>): string {
+export function fingerprint(parts: readonly Uint8Array[]): string {
   let hash = 0x811c9dc5;
-  for (const { values } of tensors.values()) {
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
-  }
+  for (const bytes of parts) for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, '0');
 }
