@@ -157,10 +157,16 @@ function whatIsKnown(
   return { preprocessing, calibrations };
 }
 
-/** The output of that name, else the first: others are lengths or logits. */
+/** The output of that name, else the first: others are lengths or logits. @throws Error for one with several rows */
 function embeddingOf({ outputs, file }: ImageNetwork): OnnxPort {
   const output = outputs.find(({ name }) => name === 'embedding') ?? outputs[0];
   if (!output) throw new Error(`${file}: has no output`);
+  const { name, shape } = output;
+  if (shape.slice(1).filter((side) => side !== 1).length > 1)
+    throw new Error(
+      `${file}: its output ${name} [${shape.map((side) => side ?? '?').join(', ')}] is no embedding, which is one row of ` +
+        'numbers for each face',
+    );
   return output;
 }
 
