@@ -29,10 +29,11 @@ fn apply(x: f32) -> f32 {
     case 7u: { return x * between(sizes.a * x + sizes.b, 0.0, 1.0); }
     case 8u: { return log(x); }
     case 9u: { return 1.0 / x; }
-    case 10u: { return max(x, 0.0) + log(1.0 + exp(-abs(x))); } // as log(1 + e^x), which overflows
-    case 11u: { return x / (1.0 + abs(x)); }
-    case 12u: { return sqrt(x); }
-    case 13u: {
+    case 10u: { return round(x); }
+    case 11u: { return max(x, 0.0) + log(1.0 + exp(-abs(x))); } // as log(1 + e^x), which overflows
+    case 12u: { return x / (1.0 + abs(x)); }
+    case 13u: { return sqrt(x); }
+    case 14u: {
       let e = exp(-2.0 * abs(x)); // the tanh of WGSL may overflow on the way
       return sign(x) * (1.0 - e) / (1.0 + e);
     }

@@ -8,6 +8,7 @@ import type { Slot } from './kernel';
  * Functions of one number. Some have parameters, a and b:
  *   clip min(b, max(a, x)); elu x > 0 ? x : a * (e^x - 1); hardSigmoid min(1, max(0, a * x + b));
  *   hardSwish x * min(1, max(0, a * x + b)); softplus log(1 + e^x); softsign x / (1 + |x|).
+ * What lies in the middle of two whole numbers is rounded to the even one.
  */
 export const UNARY_FUNCTIONS = [
   'absolute',
@@ -20,6 +21,7 @@ export const UNARY_FUNCTIONS = [
   'hardSwish',
   'log',
   'reciprocal',
+  'round',
   'softplus',
   'softsign',
   'sqrt',

@@ -12,6 +12,7 @@ const EDGES: Partial<Record<(typeof UNARY_FUNCTIONS)[number], number[]>> = {
   elu: [-100, 0, 100],
   exp: [-60, 0, 5],
   hardSwish: [-3, 3, 0],
+  round: [-2.5, 0.5, 1.5],
   softplus: [-90, 90, 0],
   tanh: [-50, 50, 0],
 };

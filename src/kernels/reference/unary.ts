@@ -14,6 +14,7 @@ export const unaryFunctions: { [F in UnaryFunction]: (x: number, a: number, b: n
   hardSwish: (x, a, b) => x * between(a * x + b, 0, 1),
   log: Math.log,
   reciprocal: (x) => 1 / x,
+  round: (x) => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x)),
   softplus: (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))), // as log(1 + e^x), which overflows
   softsign: (x) => x / (1 + Math.abs(x)),
   sqrt: Math.sqrt,

@@ -24,6 +24,7 @@ const emitters: { [F in UnaryFunction]: EmitUnary } = {
   hardSwish: (_, x, a, b) => f32x4.mul(x, between(f32x4.add(f32x4.mul(x, a), b), zero, one)),
   log: (f, x) => emitLogOfAny(f, x),
   reciprocal: (_, x) => f32x4.div(one, x),
+  round: (_, x) => f32x4.nearest(x),
   // max(x, 0) + log(1 + e^-|x|): the exponential cannot overflow.
   softplus: (f, x) =>
     f32x4.add(f32x4.pmax(x, zero), emitLogOfAny(f, f.let(f32x4.add(one, emitExp(f, f32x4.sub(zero, f32x4.abs(x))))))),
