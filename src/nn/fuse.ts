@@ -1,10 +1,10 @@
 import type { Backend } from '../kernels/backend';
 import { inputSlots, isLinear, type KernelCall, LINEAR, outputSlots, type Slot } from '../kernels/kernel';
 
-/** Calls in which every slot is written once. Slots that no call writes are constants, `input` excepted. */
+/** Calls in which every slot is written once. Slots that no call writes are constants, `inputs` excepted. */
 export interface Trace {
   calls: readonly KernelCall[];
-  input: Slot;
+  inputs: readonly Slot[];
   outputs: readonly Slot[];
 }
 
@@ -42,11 +42,11 @@ const residualOf = (call: KernelCall) => (call.kernel === 'conv2d' ? call.inputs
  */
 export async function fuse(
   backend: Backend,
-  { calls, input, outputs }: Trace,
+  { calls, inputs, outputs }: Trace,
   allocate: (length: number) => Slot,
 ): Promise<KernelCall[]> {
   const written = new Set(calls.flatMap(outputSlots));
-  const isConstant = (slot: Slot) => slot !== input && !written.has(slot);
+  const isConstant = (slot: Slot) => !inputs.includes(slot) && !written.has(slot);
 
   const readers = new Map<Slot, number>();
   for (const slot of [...calls.flatMap(inputSlots), ...outputs]) readers.set(slot, (readers.get(slot) ?? 0) + 1);

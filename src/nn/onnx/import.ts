@@ -1,15 +1,18 @@
 import type { Backend, Precision, PrepareProgress } from '../../kernels/backend';
-import type { Shape } from '../../tensor/shape';
+import { scale } from '../../tensor/ops/arithmetic';
+import { formatShape, type Shape } from '../../tensor/shape';
 import type { Tensor } from '../../tensor/tensor';
+import { TracingBackend } from '../../tensor/trace';
+import { compileMany, type Plan } from '../compile';
+import { placeByLiveness } from '../placement';
+import { readTensor } from './element';
+import { type ReadExternal, readExternalTensors } from './external';
+import { evaluateGraph, type ModelGraph, neededFor, type OnnxPort, readGraph } from './model-graph';
+import { decodeOnnx, type OnnxModel, type OnnxTensor } from './proto';
+import { device, fileOrder, type Value } from './value';
+import { Workbench } from './workbench';
 
-/** What a file says about one of its inputs or outputs. */
-export interface OnnxPort {
-  readonly name: string;
-  /** As ONNX calls it: float32, float16, int64, uint8 and so on. Numbers are float32 here all the same. */
-  readonly type: string;
-  /** In the file's own layout, images [batch, channels, height, width]; null for a side that is left open. */
-  readonly shape: readonly (number | null)[];
-}
+export type { OnnxPort };
 
 export interface OpenOnnxOptions {
   /** For errors: the file. */
@@ -18,7 +21,7 @@ export interface OpenOnnxOptions {
    * Reads what the file keeps its weights in besides itself: a path relative to the model's folder, with forward
    * slashes, that never leads out of it. Without it such a file is refused.
    */
-  readExternal?: (path: string) => Uint8Array | Promise<Uint8Array>;
+  readExternal?: ReadExternal;
   /** The most bytes that one plan, or the constants of the file, may take. Default MEMORY_LIMIT. */
   memoryLimit?: number;
 }
@@ -95,9 +98,247 @@ export interface OnnxNetwork {
  *   keeps numbers where it must not be read
  */
 export async function openOnnx(
-  _backend: Backend,
-  _bytes: Uint8Array,
-  { source = 'the model' }: OpenOnnxOptions = {},
+  backend: Backend,
+  bytes: Uint8Array,
+  { source = 'the model', readExternal, memoryLimit = MEMORY_LIMIT }: OpenOnnxOptions = {},
 ): Promise<OnnxNetwork> {
-  throw new Error(`${source}: the importer is not there yet`);
+  const model = decoded(bytes, source);
+  return named(source, async () => {
+    const graph = readGraph(model);
+    const external = await readExternalTensors(model, readExternal);
+    return new ImportedNetwork(backend, { model, graph, external, source, memoryLimit });
+  });
+}
+
+function decoded(bytes: Uint8Array, source: string): OnnxModel {
+  try {
+    return decodeOnnx(bytes);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : error;
+    throw new Error(`${source} is no ONNX file, or damaged: ${why}`, { cause: error });
+  }
+}
+
+/** Errors say which file they are about. */
+async function named<T>(source: string, compute: () => Promise<T>): Promise<T> {
+  try {
+    return await compute();
+  } catch (error) {
+    throw new Error(`${source}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+}
+
+interface Opened {
+  model: OnnxModel;
+  graph: ModelGraph;
+  external: ReadonlyMap<OnnxTensor, Uint8Array>;
+  source: string;
+  memoryLimit: number;
+}
+
+const CHANNELS_LAST = [0, 2, 3, 1];
+
+class ImportedNetwork implements OnnxNetwork {
+  readonly inputs: readonly OnnxPort[];
+  readonly outputs: readonly OnnxPort[];
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly #backend: Backend;
+  readonly #opened: Opened;
+  readonly #plans = new Map<string, Promise<ImportedPlan>>();
+
+  constructor(backend: Backend, opened: Opened) {
+    const { graph, model } = opened;
+    this.#backend = backend;
+    this.#opened = opened;
+    this.inputs = graph.inputs;
+    this.outputs = graph.outputs;
+    this.metadata = new Map(model.metadataProps.map(({ key, value }) => [key, value]));
+  }
+
+  forward(input: Tensor): readonly Tensor[] {
+    const { source } = this.#opened;
+    const [port, ...others] = this.inputs;
+    if (!port || others.length > 0)
+      throw new Error(`${source}: has ${this.inputs.length} inputs; use prepare(), which takes several`);
+    const isImage = port.shape.length === 4;
+    const shape = isImage ? fileShapeOf(input.shape) : input.shape;
+    expectFit(source, port, shape);
+    const bench = this.#workbench();
+    const value = device('float32', shape, input, isImage ? CHANNELS_LAST : fileOrder(shape));
+    const resultOf = this.#evaluate(bench, new Map([[port.name, value]]), this.outputs);
+    return this.outputs.map(({ name }) => bench.placed(resultOf(name)));
+  }
+
+  prepare(shapes: Readonly<Record<string, Shape>>, options: OnnxPlanOptions = {}): Promise<OnnxPlan> {
+    const { channelsLast = [], outputs, precision = 'full' } = options;
+    const key = JSON.stringify([this.inputs.map(({ name }) => shapes[name]), channelsLast, outputs, precision]);
+    let plan = this.#plans.get(key);
+    if (!plan) {
+      plan = named(this.#opened.source, () => this.#compile(shapes, options));
+      this.#plans.set(key, plan);
+      plan.catch(() => this.#plans.delete(key));
+    }
+    return plan;
+  }
+
+  async dispose(): Promise<void> {
+    // One that is still being compiled may fail: whoever asked for it is told.
+    for (const plan of this.#plans.values()) (await plan.catch(() => undefined))?.dispose();
+    this.#plans.clear();
+  }
+
+  async #compile(shapes: Readonly<Record<string, Shape>>, options: OnnxPlanOptions): Promise<ImportedPlan> {
+    const { channelsLast = [], precision = 'full', onProgress } = options;
+    for (const name of [...Object.keys(shapes), ...channelsLast])
+      if (!this.inputs.some((port) => port.name === name))
+        throw new Error(`there is no input ${name}; it has ${this.inputs.map((port) => port.name).join(', ')}`);
+    const inputs = this.inputs.map((port) => {
+      const shape = shapes[port.name];
+      if (!shape) throw new Error(`the shape of input ${port.name} is missing`);
+      expectFit('it', port, shape);
+      if (!channelsLast.includes(port.name)) return { name: port.name, shape, axes: fileOrder(shape) };
+      if (shape.length !== 4) throw new Error(`input ${port.name} ${formatShape(shape)} is no image`);
+      return { name: port.name, shape, axes: CHANNELS_LAST };
+    });
+    const wanted = (options.outputs ?? this.outputs.map(({ name }) => name)).map((name) => {
+      const port = this.outputs.find((output) => output.name === name);
+      if (!port)
+        throw new Error(`there is no output ${name}; it has ${this.outputs.map((one) => one.name).join(', ')}`);
+      return port;
+    });
+
+    const bench = this.#workbench();
+    for (const { shape } of inputs) bench.expectRoom(shape, false);
+    const results = new Map<string, Result>();
+    const forward = (tensors: readonly Tensor[]): readonly Tensor[] => {
+      const values = inputs.map(({ name, shape, axes }, k): [string, Value] => [
+        name,
+        device('float32', shape, tensors[k], axes),
+      ]);
+      const resultOf = this.#evaluate(bench, new Map(values), wanted);
+      const taken = new Set(tensors.map(({ slot }) => slot));
+      const computed: Tensor[] = [];
+      for (const { name } of wanted) {
+        const value = resultOf(name);
+        const tensor = value.kind === 'host' ? undefined : bench.placed(value);
+        if (tensor?.backend instanceof TracingBackend) {
+          // A plan has outputs of its own: not its inputs, and none twice.
+          const own = taken.has(tensor.slot) ? scale(tensor, 1) : tensor;
+          taken.add(own.slot);
+          results.set(name, { shape: value.shape, output: computed.push(own) - 1 });
+        } else {
+          const numbers = value.kind === 'host' ? Promise.resolve(value.values) : tensor?.data();
+          results.set(name, { shape: value.shape, numbers: numbers ?? Promise.resolve([]) });
+        }
+      }
+      const [first] = computed;
+      if (first?.backend instanceof TracingBackend) this.#expectRoomForPlan(first.backend, bench);
+      return computed;
+    };
+    const plan = await compileMany(
+      this.#backend,
+      forward,
+      inputs.map(({ shape, axes }) => axes.map((axis) => shape[axis])),
+      { precision, ...(onProgress && { onProgress }) },
+    );
+    const fixed = new Map<string, OnnxResult>();
+    for (const [name, { shape, numbers }] of results)
+      if (numbers) fixed.set(name, { shape, values: Float32Array.from(await numbers) });
+    return new ImportedPlan(
+      this.#backend,
+      plan,
+      new Map(inputs.map(({ name }, k) => [name, plan.inputs[k]])),
+      results,
+      fixed,
+    );
+  }
+
+  #workbench(): Workbench {
+    return new Workbench(this.#backend, this.#opened.memoryLimit);
+  }
+
+  #evaluate(
+    bench: Workbench,
+    inputs: ReadonlyMap<string, Value>,
+    wanted: readonly OnnxPort[],
+  ): (name: string) => Value {
+    const { graph, external } = this.#opened;
+    const nodes = graph.outputs.length === wanted.length ? graph.nodes : neededFor(graph, wanted);
+    return evaluateGraph({ ...graph, nodes }, bench, inputs, (tensor) => readTensor(tensor, external.get(tensor)));
+  }
+
+  /** @throws Error when what lies between its calls needs more memory than is allowed; nothing is allocated yet */
+  #expectRoomForPlan({ calls }: TracingBackend, bench: Workbench): void {
+    let numbers = 0;
+    placeByLiveness(calls, new Map(), (length) => {
+      numbers += length;
+      return { length };
+    });
+    bench.expectRoom([numbers], true);
+  }
+}
+
+/** An output that a plan computes, by its place, or numbers that do not depend on its inputs. */
+interface Result {
+  shape: Shape;
+  output?: number;
+  numbers?: Promise<ArrayLike<number>>;
+}
+
+const fileShapeOf = ([batch, height, width, channels]: Shape): Shape => [batch, channels, height, width];
+
+function expectFit(source: string, { name, shape: declared }: OnnxPort, shape: Shape): void {
+  if (!shape.every((side) => Number.isSafeInteger(side) && side > 0))
+    throw new Error(`${source}: ${formatShape(shape)} is no shape of an input`);
+  const fits =
+    shape.length === declared.length && declared.every((side, axis) => side === null || side === shape[axis]);
+  if (declared.length > 0 && !fits)
+    throw new Error(
+      `${source}: input ${name} takes [${declared.map((side) => side ?? '?').join(',')}], not ${formatShape(shape)}`,
+    );
+}
+
+class ImportedPlan implements OnnxPlan {
+  readonly inputs: ReadonlyMap<string, Tensor>;
+  readonly plan: Plan;
+  readonly #backend: Backend;
+  readonly #results: ReadonlyMap<string, Result>;
+  readonly #fixed: ReadonlyMap<string, OnnxResult>;
+
+  constructor(
+    backend: Backend,
+    plan: Plan,
+    inputs: ReadonlyMap<string, Tensor>,
+    results: ReadonlyMap<string, Result>,
+    fixed: ReadonlyMap<string, OnnxResult>,
+  ) {
+    this.#backend = backend;
+    this.plan = plan;
+    this.inputs = inputs;
+    this.#results = results;
+    this.#fixed = fixed;
+  }
+
+  async run(inputs: Readonly<Record<string, ArrayLike<number>>> = {}): Promise<ReadonlyMap<string, OnnxResult>> {
+    for (const [name, values] of Object.entries(inputs)) {
+      const tensor = this.inputs.get(name);
+      if (!tensor) throw new Error(`onnx: there is no input ${name}; it has ${[...this.inputs.keys()].join(', ')}`);
+      if (values.length !== tensor.size)
+        throw new Error(`onnx: input ${name} takes ${tensor.size} numbers, not ${values.length}`);
+      this.#backend.write(tensor.slot, values);
+    }
+    // Writing, running and asking for the outputs happen in one go: another caller may use the plan once we wait.
+    const outputs = this.plan.run().map((output) => output.data());
+    const results = new Map<string, OnnxResult>();
+    for (const [name, { shape, output }] of this.#results) {
+      const fixed = this.#fixed.get(name);
+      if (fixed) results.set(name, { shape, values: fixed.values.slice() });
+      else if (output !== undefined) results.set(name, { shape, values: Float32Array.from(await outputs[output]) });
+    }
+    return results;
+  }
+
+  dispose(): void {
+    this.plan.dispose();
+  }
 }
