@@ -150,9 +150,10 @@ function withPairsJoined(nodes: readonly OnnxNode[], outputs: readonly OnnxPort[
   }
   return nodes.map((node) => {
     if (!joined.has(node)) return node;
+    const { name, input, output, attribute } = node;
     return node.opType === 'QuantizeLinear'
-      ? create(NodeProto, { ...node, opType: 'WithinRange' })
-      : create(NodeProto, { name: node.name, opType: 'Identity', input: [node.input[0]], output: [...node.output] });
+      ? create(NodeProto, { name, opType: 'WithinRange', input, output, attribute })
+      : create(NodeProto, { name, opType: 'Identity', input: input.slice(0, 1), output });
   });
 }
 

@@ -12,14 +12,20 @@ interface Axis {
   scale: number;
 }
 
-/** Where place i of the output looks (attribute coordinate_transformation_mode). */
+const single = Math.fround;
+
+/**
+ * Where place i of the output looks (attribute coordinate_transformation_mode). In float32, as runtimes compute it: what
+ * is half way between two places, or on one, must be so here as well.
+ */
 const COORDINATES: Readonly<Record<string, (i: number, axis: Axis) => number>> = {
-  half_pixel: (i, { scale }) => (i + 0.5) / scale - 0.5,
-  half_pixel_symmetric: (i, { scale, side, out }) => (side / 2) * (1 - out / (scale * side)) + (i + 0.5) / scale - 0.5,
-  pytorch_half_pixel: (i, { scale, out }) => (out > 1 ? (i + 0.5) / scale - 0.5 : 0),
-  align_corners: (i, { side, out }) => (out > 1 ? (i * (side - 1)) / (out - 1) : 0),
-  asymmetric: (i, { scale }) => i / scale,
-  tf_half_pixel_for_nn: (i, { scale }) => (i + 0.5) / scale,
+  half_pixel: (i, { scale }) => single((i + 0.5) / scale) - 0.5,
+  half_pixel_symmetric: (i, { scale, side, out }) =>
+    (side / 2) * (1 - out / (scale * side)) + single((i + 0.5) / scale) - 0.5,
+  pytorch_half_pixel: (i, { scale, out }) => (out > 1 ? single((i + 0.5) / scale) - 0.5 : 0),
+  align_corners: (i, { side, out }) => (out > 1 ? single((i * (side - 1)) / (out - 1)) : 0),
+  asymmetric: (i, { scale }) => single(i / scale),
+  tf_half_pixel_for_nn: (i, { scale }) => single((i + 0.5) / scale),
 };
 
 /** Which place is nearest (attribute nearest_mode). */
