@@ -1,4 +1,3 @@
-import { platform } from '#platform';
 import type { Backend, Precision } from '../kernels/backend';
 import { type OnnxNetwork, type OnnxPort, type OnnxResult, openOnnx } from '../nn/onnx/import';
 import { scope } from '../tensor/scope';
@@ -67,7 +66,7 @@ export class ImageNetwork {
     const { bytes, name } = await readSource(source, what);
     const parts = [bytes];
     const readExternal = async (path: string) => {
-      const external = await platform.readBytes(besides(source, path));
+      const { bytes: external } = await readSource(besides(source, path), path);
       parts.push(external);
       return external;
     };
