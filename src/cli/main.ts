@@ -7,6 +7,7 @@ import type { BenchOptions } from './bench';
 import { addEvaluateCommands } from './evaluate-commands';
 import type { ExportOptions } from './export';
 import type { IdentifyOptions } from './identify';
+import { addModelCommands } from './model-commands';
 import {
   BENCH_EXAMPLES,
   benchOptions,
@@ -47,6 +48,7 @@ Examples:
   likeness verify a.jpg b.jpg --liveness 2.7_80x80_MiniFASNetV2.onnx
   likeness evaluate lfw ../lfw                   how often is it right?
   likeness export model.safetensors --onnx model.onnx
+  likeness info arcface.onnx                     what a network of other people computes
   likeness bench                                 how fast it all is here
   likeness devices                               what there is to compute on
 
@@ -150,6 +152,8 @@ command('export [model]', 'write a model that likeness train made, or a pretrain
   .action(async (model: string | undefined, options: ExportOptions) => {
     await (await import('./export')).exportFile(model, options);
   });
+
+addModelCommands(program);
 
 command('bench', 'measure how fast networks, training, products and single layers are here', benchOptions())
   .addHelpText('after', BENCH_EXAMPLES)

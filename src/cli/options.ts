@@ -75,9 +75,10 @@ export const deviceOption = () =>
     .choices(['auto', 'webgpu', 'wasm', 'reference'])
     .default('auto', 'auto: a real GPU, else wasm');
 
-const jsonOption = () => new Option('--json', 'print one JSON document and nothing else').default(false, 'a table');
+export const jsonOption = () =>
+  new Option('--json', 'print one JSON document and nothing else').default(false, 'a table');
 
-const debugOption = () => new Option('--debug', 'tell where an error comes from').default(false, 'one sentence');
+export const debugOption = () => new Option('--debug', 'tell where an error comes from').default(false, 'one sentence');
 
 export const commonOptions = () => [
   jsonOption(),

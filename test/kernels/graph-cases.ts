@@ -54,6 +54,7 @@ const VIEWS: [number[], number[], number][] = [
   [[1], [1], 0],
   [[2, 5, 7, 3], [105, 7, 1, 35], 0], // channels last
   [[33, 7, 17], [119, 1, 7], 0],
+  [[3, 600, 2], [1200, 1, 600], 0], // channels shuffled
   [[4, 9], [20, 2], 3], // every second
   [[3, 6], [0, 1], 0], // repeated
   [[10], [-1], 9], // backwards

@@ -41,23 +41,36 @@ function addressRow(f: FunctionBuilder, row: Local<'i32'>, table: Local<'i32'>, 
 
 const productOf = (sides: readonly number[]): number => sides.reduce((product, side) => product * side, 1);
 
-/** A piece is a row of the output: all axes but the last. */
+/** Rows shorter than this are not worth finding the start of each. */
+const SHORT_ROW = 16;
+/** Of such rows, how many are a piece. */
+const ROWS = 256;
+
+/** A piece is a row of the output, all axes but the last, or several where rows are short. */
 export const view = ({ inputs, outputs, attributes }: KernelCall<'view'>, { address, table }: Planning): Job[] => {
   const [sides, strides] = [padded(attributes.sides, 1), padded(attributes.strides, 0)];
-  const [columns, stride] = [sides[MOST_AXES - 1], strides[MOST_AXES - 1]];
-  const key = `view ${sides} ${strides}`;
+  const [[rows, columns], [down, across]] = [sides.slice(-2), strides.slice(-2)];
+  const operands = [address(inputs.input) + attributes.offset * 4, address(outputs.output)];
+  if (columns < SHORT_ROW && rows > 1) {
+    // The last axis but one is walked as well: to the table it is an axis of side 1.
+    const [outer, outerStrides] = [sides.with(-2, 1), strides.with(-2, 0)];
+    const start = table(`view ${outer} ${outerStrides}`, () => outerTable(outer, [outerStrides]));
+    return [
+      {
+        code: shortRowsCode,
+        arguments: [...operands, start, rows, columns * 4, down * 4, across * 4],
+        pieces: productOf(sides.slice(0, -2)) * Math.ceil(rows / ROWS),
+        work: productOf(sides) * 8,
+      },
+    ];
+  }
+  const start = table(`view ${sides} ${strides}`, () => outerTable(sides, [strides]));
   return [
     {
-      code: stride === 1 ? copyCode : stride === 0 ? fillCode : gatherCode,
-      arguments: [
-        address(inputs.input) + attributes.offset * 4,
-        address(outputs.output),
-        table(key, () => outerTable(sides, [strides])),
-        columns * 4,
-        stride * 4,
-      ],
+      code: across === 1 ? copyCode : across === 0 ? fillCode : gatherCode,
+      arguments: [...operands, start, columns * 4, across * 4],
       pieces: productOf(sides.slice(0, -1)),
-      work: productOf(sides) * (stride === 1 ? 4 : 8),
+      work: productOf(sides) * (across === 1 ? 4 : 8),
     },
   ];
 };
@@ -83,11 +96,37 @@ const fillCode = viewCode('repeating', (f, from, to, bytes) => {
   mapRun(f, to, bytes, () => value);
 });
 const gatherCode = viewCode('gathering', (f, from, to, bytes, stride) => {
-  const end = f.let(i32.add(to, bytes));
   const at = f.let(to);
+  gatherRow(f, from, at, f.let(i32.add(to, bytes)), stride);
+});
+
+/** Numbers `stride` bytes apart, beside one another from `at` to `end`; both addresses go on. */
+function gatherRow(f: FunctionBuilder, from: Local<'i32'>, at: Local<'i32'>, end: Local<'i32'>, stride: I32): void {
   f.continueRange(at, end, 4, () => {
     f.storeF32(at, f32.load(from));
     f.advance(from, stride);
+  });
+}
+
+const shortRowsCode: Code = singleFunction('view short rows', ({ f, first, end }) => {
+  const [input, output, table, rows, rowBytes, down, across] = [1, 2, 3, 4, 5, 6, 7].map(() => f.parameter('i32'));
+  const blocks = f.let(i32.divU(i32.add(rows, ROWS - 1), ROWS));
+  f.forRange(first, end, 1, (piece) => {
+    const outer = f.let(i32.divU(piece, blocks));
+    const begin = f.let(i32.mul(i32.remU(piece, blocks), ROWS));
+    const stop = f.let(i32.add(begin, ROWS));
+    f.set(stop, i32.min(stop, rows));
+    const start = f.let(input);
+    addressRow(f, outer, table, [start]);
+    f.advance(start, i32.mul(begin, down));
+    const at = f.let(i32.add(output, i32.mul(i32.add(i32.mul(outer, rows), begin), rowBytes)));
+    const rowEnd = f.let(at);
+    f.forRange(begin, stop, 1, () => {
+      const from = f.let(start);
+      f.advance(rowEnd, rowBytes);
+      gatherRow(f, from, at, rowEnd, across);
+      f.advance(start, down);
+    });
   });
 });
 

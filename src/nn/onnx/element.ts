@@ -1,4 +1,6 @@
+import { bfloatToNumber, halfToNumber } from '../../tensor/safetensors';
 import type { Shape } from '../../tensor/shape';
+import { EXTERNAL } from './external';
 import { DATA_TYPE, type OnnxTensor } from './proto';
 import { type HostValue, host } from './value';
 
@@ -32,29 +34,12 @@ export function elementType(code: number): ElementType {
   return name;
 }
 
-/** IEEE binary16 from its bits. */
-export function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-const word = new DataView(new ArrayBuffer(4));
-
-/** A float32 of which only the upper half is there. */
-function fromBrain(bits: number): number {
-  word.setUint32(0, bits << 16);
-  return word.getFloat32(0);
-}
-
 /** The one number at `at` of little-endian bytes. */
 const readers: { [T in ElementType]: (bytes: DataView, at: number) => number } = {
   float32: (bytes, at) => bytes.getFloat32(at, true),
   float64: (bytes, at) => bytes.getFloat64(at, true),
-  float16: (bytes, at) => fromHalf(bytes.getUint16(at, true)),
-  bfloat16: (bytes, at) => fromBrain(bytes.getUint16(at, true)),
+  float16: (bytes, at) => halfToNumber(bytes.getUint16(at, true)),
+  bfloat16: (bytes, at) => bfloatToNumber(bytes.getUint16(at, true)),
   uint8: (bytes, at) => bytes.getUint8(at),
   int8: (bytes, at) => bytes.getInt8(at),
   bool: (bytes, at) => Math.min(1, bytes.getUint8(at)),
@@ -93,9 +78,9 @@ function fromFields(type: ElementType, tensor: OnnxTensor): ArrayLike<number> {
     case 'uint64':
       return tensor.uint64Data.map(Number);
     case 'float16':
-      return tensor.int32Data.map(fromHalf);
+      return tensor.int32Data.map(halfToNumber);
     case 'bfloat16':
-      return tensor.int32Data.map(fromBrain);
+      return tensor.int32Data.map(bfloatToNumber);
     default:
       return tensor.int32Data;
   }
@@ -115,6 +100,7 @@ export function shapeOf(dims: readonly bigint[]): Shape {
 export function readTensor(tensor: OnnxTensor, external?: Uint8Array): HostValue {
   try {
     if (tensor.segment) throw new Error('comes in segments, which are not understood');
+    if (tensor.dataLocation === EXTERNAL && !external) throw new Error('is kept outside of the file, and must not be');
     const type = elementType(tensor.dataType);
     const shape = shapeOf(tensor.dims);
     const length = shape.reduce((product, side) => product * side, 1);

@@ -1,10 +1,10 @@
-import type { OnnxModel, OnnxNode, OnnxTensor } from './proto';
+import type { OnnxModel, OnnxTensor } from './proto';
 
 /** Reads a file of the model's folder: its path relative to that, with forward slashes and without any '..'. */
 export type ReadExternal = (path: string) => Uint8Array | Promise<Uint8Array>;
 
 /** What a TensorProto says that is not in it: `data_location` EXTERNAL. */
-const EXTERNAL = 1;
+export const EXTERNAL = 1;
 
 /**
  * The path of an external file as it may be read.
@@ -22,14 +22,8 @@ export function pathInFolder(location: string): string {
   return parts.join('/');
 }
 
-/** Every tensor of the graph with numbers of its own: initializers, and attributes of nodes. */
-const tensorsOf = (initializers: readonly OnnxTensor[], nodes: readonly OnnxNode[]): OnnxTensor[] => [
-  ...initializers,
-  ...nodes.flatMap(({ attribute }) => attribute.flatMap(({ t, tensors }) => (t ? [t, ...tensors] : tensors))),
-];
-
 /**
- * The bytes of the tensors that are kept outside of the file, each file read once.
+ * The bytes of the initializers that are kept outside of the file, each file read once.
  * @throws Error when there are such and nobody reads them, or one lies outside of the folder or of its file
  */
 export async function readExternalTensors(
@@ -38,7 +32,7 @@ export async function readExternalTensors(
 ): Promise<ReadonlyMap<OnnxTensor, Uint8Array>> {
   const found = new Map<OnnxTensor, Uint8Array>();
   const files = new Map<string, Uint8Array>();
-  const outside = tensorsOf(graph?.initializer ?? [], graph?.node ?? []).filter((one) => one.dataLocation === EXTERNAL);
+  const outside = (graph?.initializer ?? []).filter((one) => one.dataLocation === EXTERNAL);
   // All paths are looked at before any file is.
   const places = outside.map((tensor) => {
     const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));

@@ -7,8 +7,10 @@ import { compileMany, type Plan } from '../compile';
 import { placeByLiveness } from '../placement';
 import { readTensor } from './element';
 import { type ReadExternal, readExternalTensors } from './external';
+import { decodeModel, inFile } from './freeze';
+import { layersOf, type OnnxLayer } from './layers';
 import { evaluateGraph, type ModelGraph, neededFor, type OnnxPort, readGraph } from './model-graph';
-import { decodeOnnx, type OnnxModel, type OnnxTensor } from './proto';
+import type { OnnxModel, OnnxTensor } from './proto';
 import { device, fileOrder, type Value } from './value';
 import { Workbench } from './workbench';
 
@@ -69,6 +71,10 @@ export interface OnnxPlan {
 export interface OnnxNetwork {
   readonly inputs: readonly OnnxPort[];
   readonly outputs: readonly OnnxPort[];
+  /** The version of its operators. */
+  readonly opset: number;
+  /** What wrote the file, where that is said. */
+  readonly producer: string;
   /** The model's metadata_props. */
   readonly metadata: ReadonlyMap<string, string>;
   /**
@@ -86,12 +92,17 @@ export interface OnnxNetwork {
    * @throws Error in one sentence that names the node when the shapes do not fit the network, or it needs too much memory
    */
   prepare(shapes: Readonly<Record<string, Shape>>, options?: OnnxPlanOptions): Promise<OnnxPlan>;
+  /**
+   * What there is to compute for these shapes, node by node.
+   * @throws Error as prepare() does
+   */
+  layers(shapes: Readonly<Record<string, Shape>>): OnnxLayer[];
   /** Frees every plan. */
   dispose(): Promise<void>;
 }
 
 /**
- * Reads an ONNX file.
+ * Reads an ONNX file, or one that freezeOnnx() made of it.
  *
  * @param backend where its plans will run
  * @throws Error in one sentence when the file is damaged, has an operator that is not known (named with its node), or
@@ -102,30 +113,12 @@ export async function openOnnx(
   bytes: Uint8Array,
   { source = 'the model', readExternal, memoryLimit = MEMORY_LIMIT }: OpenOnnxOptions = {},
 ): Promise<OnnxNetwork> {
-  const model = decoded(bytes, source);
-  return named(source, async () => {
+  return inFile(source, async () => {
+    const model = decodeModel(bytes, source);
     const graph = readGraph(model);
     const external = await readExternalTensors(model, readExternal);
     return new ImportedNetwork(backend, { model, graph, external, source, memoryLimit });
   });
-}
-
-function decoded(bytes: Uint8Array, source: string): OnnxModel {
-  try {
-    return decodeOnnx(bytes);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : error;
-    throw new Error(`${source} is no ONNX file, or damaged: ${why}`, { cause: error });
-  }
-}
-
-/** Errors say which file they are about. */
-async function named<T>(source: string, compute: () => Promise<T>): Promise<T> {
-  try {
-    return await compute();
-  } catch (error) {
-    throw new Error(`${source}: ${error instanceof Error ? error.message : error}`, { cause: error });
-  }
 }
 
 interface Opened {
@@ -141,6 +134,8 @@ const CHANNELS_LAST = [0, 2, 3, 1];
 class ImportedNetwork implements OnnxNetwork {
   readonly inputs: readonly OnnxPort[];
   readonly outputs: readonly OnnxPort[];
+  readonly opset: number;
+  readonly producer: string;
   readonly metadata: ReadonlyMap<string, string>;
   readonly #backend: Backend;
   readonly #opened: Opened;
@@ -152,6 +147,8 @@ class ImportedNetwork implements OnnxNetwork {
     this.#opened = opened;
     this.inputs = graph.inputs;
     this.outputs = graph.outputs;
+    this.opset = graph.opset;
+    this.producer = model.producerName;
     this.metadata = new Map(model.metadataProps.map(({ key, value }) => [key, value]));
   }
 
@@ -162,7 +159,7 @@ class ImportedNetwork implements OnnxNetwork {
       throw new Error(`${source}: has ${this.inputs.length} inputs; use prepare(), which takes several`);
     const isImage = port.shape.length === 4;
     const shape = isImage ? fileShapeOf(input.shape) : input.shape;
-    expectFit(source, port, shape);
+    expectFit(port, shape);
     const bench = this.#workbench();
     const value = device('float32', shape, input, isImage ? CHANNELS_LAST : fileOrder(shape));
     const resultOf = this.#evaluate(bench, new Map([[port.name, value]]), this.outputs);
@@ -174,11 +171,24 @@ class ImportedNetwork implements OnnxNetwork {
     const key = JSON.stringify([this.inputs.map(({ name }) => shapes[name]), channelsLast, outputs, precision]);
     let plan = this.#plans.get(key);
     if (!plan) {
-      plan = named(this.#opened.source, () => this.#compile(shapes, options));
+      plan = inFile(this.#opened.source, () => this.#compile(shapes, options));
       this.#plans.set(key, plan);
       plan.catch(() => this.#plans.delete(key));
     }
     return plan;
+  }
+
+  layers(shapes: Readonly<Record<string, Shape>>): OnnxLayer[] {
+    const { graph, external } = this.#opened;
+    const inputs = this.#shapesOf(shapes, []);
+    const constant = (tensor: OnnxTensor) => readTensor(tensor, external.get(tensor));
+    return layersOf(
+      this.#backend,
+      graph,
+      this.#workbench(),
+      inputs.map(({ shape }) => shape),
+      constant,
+    );
   }
 
   async dispose(): Promise<void> {
@@ -189,17 +199,7 @@ class ImportedNetwork implements OnnxNetwork {
 
   async #compile(shapes: Readonly<Record<string, Shape>>, options: OnnxPlanOptions): Promise<ImportedPlan> {
     const { channelsLast = [], precision = 'full', onProgress } = options;
-    for (const name of [...Object.keys(shapes), ...channelsLast])
-      if (!this.inputs.some((port) => port.name === name))
-        throw new Error(`there is no input ${name}; it has ${this.inputs.map((port) => port.name).join(', ')}`);
-    const inputs = this.inputs.map((port) => {
-      const shape = shapes[port.name];
-      if (!shape) throw new Error(`the shape of input ${port.name} is missing`);
-      expectFit('it', port, shape);
-      if (!channelsLast.includes(port.name)) return { name: port.name, shape, axes: fileOrder(shape) };
-      if (shape.length !== 4) throw new Error(`input ${port.name} ${formatShape(shape)} is no image`);
-      return { name: port.name, shape, axes: CHANNELS_LAST };
-    });
+    const inputs = this.#shapesOf(shapes, channelsLast);
     const wanted = (options.outputs ?? this.outputs.map(({ name }) => name)).map((name) => {
       const port = this.outputs.find((output) => output.name === name);
       if (!port)
@@ -253,6 +253,21 @@ class ImportedNetwork implements OnnxNetwork {
     );
   }
 
+  /** The inputs with the shapes that they are to have, and the order of their axes in memory. */
+  #shapesOf(shapes: Readonly<Record<string, Shape>>, channelsLast: readonly string[]) {
+    for (const name of [...Object.keys(shapes), ...channelsLast])
+      if (!this.inputs.some((port) => port.name === name))
+        throw new Error(`there is no input ${name}; it has ${this.inputs.map((port) => port.name).join(', ')}`);
+    return this.inputs.map((port) => {
+      const shape = shapes[port.name];
+      if (!shape) throw new Error(`the shape of input ${port.name} is missing`);
+      expectFit(port, shape);
+      if (!channelsLast.includes(port.name)) return { name: port.name, shape, axes: fileOrder(shape) };
+      if (shape.length !== 4) throw new Error(`input ${port.name} ${formatShape(shape)} is no image`);
+      return { name: port.name, shape, axes: CHANNELS_LAST };
+    });
+  }
+
   #workbench(): Workbench {
     return new Workbench(this.#backend, this.#opened.memoryLimit);
   }
@@ -287,14 +302,14 @@ interface Result {
 
 const fileShapeOf = ([batch, height, width, channels]: Shape): Shape => [batch, channels, height, width];
 
-function expectFit(source: string, { name, shape: declared }: OnnxPort, shape: Shape): void {
+function expectFit({ name, shape: declared }: OnnxPort, shape: Shape): void {
   if (!shape.every((side) => Number.isSafeInteger(side) && side > 0))
-    throw new Error(`${source}: ${formatShape(shape)} is no shape of an input`);
+    throw new Error(`${formatShape(shape)} is no shape of an input`);
   const fits =
     shape.length === declared.length && declared.every((side, axis) => side === null || side === shape[axis]);
   if (declared.length > 0 && !fits)
     throw new Error(
-      `${source}: input ${name} takes [${declared.map((side) => side ?? '?').join(',')}], not ${formatShape(shape)}`,
+      `input ${name} takes [${declared.map((side) => side ?? '?').join(',')}], not ${formatShape(shape)}`,
     );
 }
 

@@ -1,4 +1,5 @@
 export { exportOnnx, ONNX_VERSIONS, type OnnxOptions } from './export';
+export { freezeOnnx } from './freeze';
 export {
   MEMORY_LIMIT,
   type OnnxNetwork,
@@ -9,6 +10,7 @@ export {
   type OpenOnnxOptions,
   openOnnx,
 } from './import';
+export type { OnnxLayer } from './layers';
 export {
   decodeOnnx,
   encodeOnnx,

@@ -161,6 +161,7 @@ function withPairsJoined(nodes: readonly OnnxNode[], outputs: readonly OnnxPort[
  * Carries the nodes out on a workbench.
  *
  * @param constant an initializer's numbers
+ * @param onNode   hears of each node that was carried out, and of its first output
  * @throws Error that names the node
  */
 export function evaluateGraph(
@@ -168,6 +169,7 @@ export function evaluateGraph(
   bench: Workbench,
   inputs: ReadonlyMap<string, Value>,
   constant: (tensor: OnnxTensor) => HostValue,
+  onNode: (node: OnnxNode, output: Value) => void = () => {},
 ): (name: string) => Value {
   const values = new Map(inputs);
   const resultOf = (name: string): Value => {
@@ -189,6 +191,7 @@ export function evaluateGraph(
         if (!results[k]) throw new Error(`its output ${k} is not supported`);
         values.set(name, results[k]);
       }
+      onNode(node, results[0]);
     } catch (error) {
       throw new Error(`${nodeTitle(node)}: ${error instanceof Error ? error.message : error}`, { cause: error });
     }
