@@ -58,8 +58,8 @@ export function number(lowest: number, highest: number, isWhole = false) {
 
 function detectorOf(text: string): DetectorChoice {
   if (text === 'tiny' || text === 'ssd' || text === 'haar') return text;
-  if (text.toLowerCase().endsWith('.onnx')) return { onnx: text };
-  throw new InvalidArgumentError('It must be tiny, ssd, haar, or an ONNX file that ends in .onnx.');
+  if (/\.(onnx|safetensors)$/i.test(text)) return { onnx: text };
+  throw new InvalidArgumentError('It must be tiny, ssd, haar, or an ONNX file that ends in .onnx or .safetensors.');
 }
 
 function rangeOf(text: string): [number, number] {

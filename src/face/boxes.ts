@@ -31,12 +31,16 @@ export function mergeBoxes<B extends ScoredBox>(candidates: readonly B[], vote =
   let rest = [...candidates].sort((a, b) => b.score - a.score);
   const merged: B[] = [];
   while (rest.length > 0) {
-    const best = rest[0];
-    const overlap = new Map(rest.map((one) => [one, one === best ? 1 : intersectionOverUnion(one.box, best.box)]));
-    const over = (least: number) => rest.filter((one) => (overlap.get(one) ?? 0) > least);
-    merged.push(vote ? { ...best, box: weightedMean(over(AGREEMENT)) } : best);
-    const covered = new Set(over(SAME_FACE));
-    rest = rest.filter((one) => !covered.has(one));
+    const [best] = rest;
+    const agreeing: B[] = [];
+    const others: B[] = [];
+    for (const one of rest) {
+      const overlap = one === best ? 1 : intersectionOverUnion(one.box, best.box);
+      if (overlap > AGREEMENT) agreeing.push(one);
+      if (!(overlap > SAME_FACE)) others.push(one);
+    }
+    merged.push(vote ? { ...best, box: weightedMean(agreeing) } : best);
+    rest = others;
   }
   return merged;
 }

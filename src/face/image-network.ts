@@ -1,3 +1,4 @@
+import { platform } from '#platform';
 import type { Backend, Precision } from '../kernels/backend';
 import { type OnnxNetwork, type OnnxPort, type OnnxResult, openOnnx } from '../nn/onnx/import';
 import { scope } from '../tensor/scope';
@@ -65,13 +66,14 @@ export class ImageNetwork {
   static async open(backend: Backend, source: FileSource, what: string, precision?: Precision): Promise<ImageNetwork> {
     const { bytes, name } = await readSource(source, what);
     const parts = [bytes];
+    const location = typeof source === 'string' || source instanceof URL ? source : undefined;
     const readExternal = async (path: string) => {
-      const { bytes: external } = await readSource(besides(source, path), path);
+      if (location === undefined) throw new Error(`keeps numbers in ${path}: hand it over as a path, not as bytes`);
+      const external = await platform.readBeside(location, path);
       parts.push(external);
       return external;
     };
-    const canReadMore = typeof source === 'string' || source instanceof URL;
-    const network = await openOnnx(backend, bytes, { source: name, ...(canReadMore && { readExternal }) });
+    const network = await openOnnx(backend, bytes, { source: name, readExternal });
     try {
       return new ImageNetwork(backend, network, { name, fingerprint: fingerprint(parts), precision });
     } catch (error) {
@@ -174,11 +176,4 @@ function pictureInput(inputs: readonly OnnxPort[], file: string): PictureInput {
   throw new Error(
     `${file}: its input is [${told}]; a network that looks at pictures takes [batch, 1 or 3 channels, height, width]`,
   );
-}
-
-/** Where a file lies that another one names, relative to its folder. */
-function besides(source: FileSource, path: string): string | URL {
-  if (source instanceof URL) return new URL(path, source);
-  const model = String(source);
-  return model.slice(0, Math.max(model.lastIndexOf('/'), model.lastIndexOf('\\')) + 1) + path;
 }

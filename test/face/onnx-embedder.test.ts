@@ -1,6 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type BoxCrop, boxTransform } from '../../src/face/align';
@@ -210,6 +211,50 @@ test('what stands beside a network says how it wants its faces and what distance
   );
 });
 
+test('weights that lie beside the file are read, and tell networks apart; from elsewhere nothing is', async () => {
+  const onnx = join(folder, 'apart.onnx');
+  const shifted = (location: string) =>
+    onnxFile({
+      inputs: { data: [1, 3, SIDE, SIDE] },
+      outputs: { fc1: [1, 108] },
+      constants: { shift: { shape: [1], outside: location } },
+      nodes: [
+        ['Add', ['data', 'shift'], ['moved']],
+        ['Flatten', ['moved'], ['fc1'], { axis: 1 }],
+      ],
+    });
+  const chip = noise(SIDE, SIDE);
+  const names = new Set<string>();
+  await writeFile(onnx, shifted('apart.bin'));
+  for (const shift of [1, 2]) {
+    await writeFile(join(folder, 'apart.bin'), new Uint8Array(Float32Array.of(shift).buffer));
+    for (const source of [onnx, pathToFileURL(onnx)])
+      await withEmbedder({ onnx: source, template: 'sface' }, async (embedder) => {
+        names.add(embedder.name);
+        const [embedding] = await embedder.embedChips([chip], false);
+        const [view] = preparedViews(chip, embedder.preprocessing, false);
+        expectSeen(
+          embedding,
+          channelsFirst(view, 3).map((value) => value + shift),
+        );
+      });
+  }
+  assert.is(names.size, 2);
+  await mkdir(join(folder, 'inside'));
+  await symlink(join(folder, 'apart.bin'), join(folder, 'inside', 'link.bin'));
+  for (const [location, expected] of [
+    ['../apart.bin', /outside of the model's folder/],
+    ['link.bin', /leads out of its folder/],
+    ['missing.bin', /does not lie beside it/],
+  ] as const) {
+    const inside = join(folder, 'inside', 'net.onnx');
+    await writeFile(inside, shifted(location));
+    assert.match((await rejection(OnnxEmbedder.open(backend, { onnx: inside, template: 'sface' }))).message, expected);
+  }
+  const handedOver = OnnxEmbedder.open(backend, { onnx: shifted('apart.bin'), template: 'sface' });
+  assert.match((await rejection(handedOver)).message, /hand it over as a path, not as bytes$/);
+});
+
 test('a name for each network and each way to show it faces', async () => {
   const names = new Set<string>();
   for (const file of [
@@ -255,7 +300,7 @@ test('what is no embedder is refused in one sentence', async () => {
     });
   const cases: [OnnxEmbedderFile, RegExp][] = [
     [{ onnx: join(folder, 'missing.onnx'), template: 'arcface' }, /missing\.onnx does not exist$/],
-    [{ onnx: Uint8Array.of(1, 2, 3), template: 'arcface' }, /^the embedder is no ONNX file, or damaged/],
+    [{ onnx: Uint8Array.of(1, 2, 3), template: 'arcface' }, /^the embedder: /],
     [{ onnx: file({}) }, /^the embedder: does not say how it wants its faces; name the family .*--template\)$/],
     [
       { onnx: file({ inputs: { data: [2, 3, SIDE, SIDE] }, outputs: { fc1: [2, 108] } }), template: 'arcface' },

@@ -18,10 +18,15 @@ export interface OnnxFile {
   inputs: Record<string, OpenShape>;
   outputs: Record<string, OpenShape>;
   nodes: readonly NodeLine[];
-  /** Floats are float32, whole numbers in an int64 vector. */
-  constants?: Record<string, { shape: readonly number[]; values: readonly number[] } | { int64: readonly number[] }>;
+  constants?: Record<string, Constant>;
   metadata?: Record<string, string>;
 }
+
+/** Floats are float32, here or from the beginning of another file; whole numbers are an int64 vector. */
+type Constant =
+  | { shape: readonly number[]; values: readonly number[] }
+  | { shape: readonly number[]; outside: string }
+  | { int64: readonly number[] };
 
 /** Operator, inputs, outputs, and attributes: a number or several, whole. */
 type NodeLine = [
@@ -41,21 +46,7 @@ export function onnxFile({ inputs, outputs, nodes, constants = {}, metadata = {}
         name: 'test',
         input: Object.entries(inputs).map(port),
         output: Object.entries(outputs).map(port),
-        initializer: Object.entries(constants).map(([name, constant]) =>
-          'int64' in constant
-            ? create(TensorProto, {
-                name,
-                dims: [BigInt(constant.int64.length)],
-                dataType: DATA_TYPE.int64,
-                int64Data: constant.int64.map(BigInt),
-              })
-            : create(TensorProto, {
-                name,
-                dims: constant.shape.map(BigInt),
-                dataType: DATA_TYPE.float,
-                floatData: [...constant.values],
-              }),
-        ),
+        initializer: Object.entries(constants).map(([name, constant]) => tensor(name, constant)),
         node: nodes.map(([opType, input, output, attributes = {}], k) =>
           create(NodeProto, {
             name: `${opType}_${k}`,
@@ -73,6 +64,20 @@ export function onnxFile({ inputs, outputs, nodes, constants = {}, metadata = {}
       metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
     }),
   );
+}
+
+function tensor(name: string, constant: Constant) {
+  if ('int64' in constant)
+    return create(TensorProto, {
+      name,
+      dims: [BigInt(constant.int64.length)],
+      dataType: DATA_TYPE.int64,
+      int64Data: constant.int64.map(BigInt),
+    });
+  const common = { name, dims: constant.shape.map(BigInt), dataType: DATA_TYPE.float };
+  if ('values' in constant) return create(TensorProto, { ...common, floatData: [...constant.values] });
+  const externalData = [{ key: 'location', value: constant.outside }];
+  return create(TensorProto, { ...common, dataLocation: 1, externalData });
 }
 
 function port([name, shape]: [string, OpenShape]) {
