@@ -24,7 +24,7 @@ export async function info(file: string, { shape: wanted, json }: InfoOptions): 
     const shapes = Object.fromEntries(
       network.inputs.map(({ name, shape }) => [name, wanted[name] ?? shape.map((side) => side ?? 1)]),
     );
-    const layers = network.layers(shapes);
+    const layers = await network.layers(shapes);
     const report = {
       model: file,
       bytes: bytes.length,

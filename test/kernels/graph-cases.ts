@@ -68,6 +68,7 @@ const RESAMPLINGS = [
   { outer: 2, side: 5, outSide: 9, inner: 7, taps: 1, fill: -3 },
   { outer: 3, side: 8, outSide: 4, inner: 1, taps: 2, fill: 0 },
   { outer: 40, side: 3, outSide: 6, inner: 20, taps: 2, fill: 0 },
+  { outer: 70, side: 2, outSide: 4, inner: 2, taps: 1, fill: -1 },
   { outer: 1, side: 60, outSide: 70, inner: 33, taps: 4, fill: 1 },
 ];
 
@@ -75,8 +76,8 @@ const REDUCED = [
   [1, 1, 1],
   [3, 5, 7],
   [1, 130, 4],
-  [70, 9, 1],
-  [2, 3, 130],
+  [150, 4, 1],
+  [5, 3, 130],
   [40, 8, 12],
 ];
 

@@ -96,7 +96,7 @@ export interface OnnxNetwork {
    * What there is to compute for these shapes, node by node.
    * @throws Error as prepare() does
    */
-  layers(shapes: Readonly<Record<string, Shape>>): OnnxLayer[];
+  layers(shapes: Readonly<Record<string, Shape>>): Promise<OnnxLayer[]>;
   /** Frees every plan. */
   dispose(): Promise<void>;
 }
@@ -178,16 +178,16 @@ class ImportedNetwork implements OnnxNetwork {
     return plan;
   }
 
-  layers(shapes: Readonly<Record<string, Shape>>): OnnxLayer[] {
-    const { graph, external } = this.#opened;
-    const inputs = this.#shapesOf(shapes, []);
-    const constant = (tensor: OnnxTensor) => readTensor(tensor, external.get(tensor));
-    return layersOf(
-      this.#backend,
-      graph,
-      this.#workbench(),
-      inputs.map(({ shape }) => shape),
-      constant,
+  layers(shapes: Readonly<Record<string, Shape>>): Promise<OnnxLayer[]> {
+    const { graph, external, source } = this.#opened;
+    return inFile(source, () =>
+      layersOf(
+        this.#backend,
+        graph,
+        this.#workbench(),
+        this.#shapesOf(shapes, []).map(({ shape }) => shape),
+        (tensor) => readTensor(tensor, external.get(tensor)),
+      ),
     );
   }
 

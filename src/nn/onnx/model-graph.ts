@@ -118,7 +118,16 @@ export function sorted(nodes: readonly OnnxNode[], wanted: readonly string[], gi
       path.push({ node: maker, next: 0 });
     }
   }
-  return order;
+  // As the file has them, if it keeps to the rule that they come in an order that works.
+  const inFile = nodes.filter((node) => done.has(node));
+  const places = new Map(inFile.map((node, place) => [node, place]));
+  const isSorted = inFile.every((node, place) =>
+    node.input.every((name) => {
+      const maker = makers.get(name);
+      return !maker || (places.get(maker) ?? place) < place;
+    }),
+  );
+  return isSorted ? inFile : order;
 }
 
 function expectKnown(nodes: readonly OnnxNode[]): void {

@@ -64,10 +64,22 @@ export function factorsOfAxes({ shape, factors }: DeviceValue): number[][] {
   });
 }
 
-/** The axes as they follow one another in memory, by the slowest factor of each. */
+/**
+ * The axes as they follow one another in memory, by the slowest factor of each. Those of side 1 have no place there: they
+ * get the one that they have in images with channels last, for what makes them longer.
+ */
 export function axesInMemory(value: DeviceValue): number[] {
-  const places = factorsOfAxes(value).map((own) => (own.length > 0 ? value.order.indexOf(own[0]) : -1));
-  return fileOrder(value.shape).sort((a, b) => places[a] - places[b]);
+  const places = factorsOfAxes(value).map((own) => value.order.indexOf(own[0] ?? -1));
+  const axes = fileOrder(value.shape)
+    .filter((axis) => places[axis] >= 0)
+    .sort((a, b) => places[a] - places[b]);
+  const isImage = value.shape.length > 2;
+  for (const axis of value.shape.keys()) {
+    if (places[axis] >= 0) continue;
+    const before = isImage && axis === 2 ? 0 : axis - 1;
+    axes.splice(isImage && axis === 1 ? axes.length : axes.indexOf(before) + 1, 0, axis);
+  }
+  return axes;
 }
 
 /** The same numbers with the axes in another order: nothing moves. */

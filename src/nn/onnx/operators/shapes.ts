@@ -1,7 +1,9 @@
+import { pad as padded } from '../../../tensor/ops/pad';
 import { formatShape, type Shape, sizeOf } from '../../../tensor/shape';
 import type { NodeReader, Operators } from '../node';
-import { axisOf, broadcastShape, type HostValue, host, type Value, withRank } from '../value';
+import { axisOf, broadcastShape, device, type HostValue, host, type Value, withRank } from '../value';
 import type { Workbench } from '../workbench';
+import { CHANNELS_LAST } from './convolutions';
 
 const wholes = (values: readonly number[]): HostValue => host('int64', [values.length], values);
 
@@ -152,20 +154,37 @@ function pad(node: NodeReader, bench: Workbench): Value {
   if (amounts.length !== 2 * axes.length) throw new Error(`pads [${amounts}] do not fit ${formatShape(value.shape)}`);
   const fill = node.floatOf('value', 2, 0);
   const mode = node.text('mode', 'constant');
-  return axes.reduce((padded, axis, k) => {
+  const own = (axis: number, end: number) => amounts[axes.indexOf(axis) + end * axes.length] ?? 0;
+  if (mode === 'constant' && fill === 0 && rank === 4 && value.kind === 'device') {
+    const [around, more] = [[own(2, 0), own(2, 1), own(3, 0), own(3, 1)], own(1, 1)];
+    const isPlain =
+      own(0, 0) === 0 && own(0, 1) === 0 && own(1, 0) === 0 && [...around, more].every((side) => side >= 0);
+    if (isPlain && (more > 0 || around.some((side) => side > 0))) return padImage(bench, value, around, more);
+  }
+  return axes.reduce((longer, axis, k) => {
     const [before, after] = [amounts[k], amounts[k + axes.length]];
-    if (before === 0 && after === 0) return padded;
+    if (before === 0 && after === 0) return longer;
     const side = value.shape[axis];
     const [length] = checkedShape([side + before + after]);
-    bench.expectRoom(padded.shape.with(axis, length), false);
+    bench.expectRoom(longer.shape.with(axis, length), false);
     const source = sourceOf(mode, side);
     return bench.pick(
-      padded,
+      longer,
       axis,
       Array.from({ length }, (_, at) => source(at - before)),
       fill,
     );
   }, value);
+}
+
+/** Zeros around an image and after its channels, as our own networks have it. */
+function padImage(bench: Workbench, value: Value, around: readonly number[], more: number): Value {
+  const [batch, channels, height, width] = value.shape;
+  const [top, bottom, left, right] = around;
+  const shape = checkedShape([batch, channels + more, top + height + bottom, left + width + right]);
+  const input = bench.placed(value, CHANNELS_LAST);
+  bench.expectRoomFor(shape, input);
+  return device(value.type, shape, padded(input, { top, bottom, left, right, channels: more }), CHANNELS_LAST);
 }
 
 /** Which place of an axis stands at a place that may be outside of it; -1 for the constant. */
