@@ -13,6 +13,7 @@ import { type KernelName, RELU } from '../src/kernels/kernel';
 import { multiplyAdds } from '../src/kernels/multiply-adds';
 import { openWasm } from '../src/kernels/wasm/backend';
 
+import { GRAPH_CASES } from './kernel-cases/graph';
 import { TRAINING_CASES } from './kernel-cases/training';
 
 const SECONDS_PER_CASE = 0.7;
@@ -40,6 +41,7 @@ const attributes = { length: LENGTH, channels: CHANNELS };
 /** A kernel without a case does not compile. */
 const CASES: { [K in KernelName]: KernelCase<K>[] } = {
   ...TRAINING_CASES,
+  ...GRAPH_CASES,
   conv2d: [
     convolution(150, 7, 2, 3, 32),
     convolution(35, 3, 1, 32, 32),

@@ -20,7 +20,7 @@ export {
   splitDataset,
   syntheticDataset,
 } from './face/dataset';
-export type { DetectOptions, DetectorName } from './face/detect';
+export type { DetectOptions, DetectorChoice, DetectorName } from './face/detect';
 export { annotate, type Mark } from './face/draw';
 export {
   chooseThresholds,
@@ -33,6 +33,7 @@ export {
 export { encodePng, ImageError, type ImageSource, type RawImage, readImage } from './face/image';
 export type { LabelledFace } from './face/landmark-samples';
 export { type LandmarkEpoch, type LandmarkSettings, LandmarkTrainer } from './face/landmark-training';
+export type { LivenessFile } from './face/liveness';
 export {
   drawMask,
   drawMaskOn,
@@ -48,8 +49,11 @@ export {
 } from './face/mask';
 export * from './face/metrics';
 export type { ModelSource } from './face/model';
+export type { OnnxDetectorFile } from './face/onnx-detector';
+export type { OnnxEmbedderFile } from './face/onnx-embedder';
 export * from './face/pipeline';
 export type { PixelShape } from './face/pixels';
+export { PRESETS, type Preprocessing, type PresetName } from './face/preprocessing';
 export type { FaceQuality } from './face/quality';
 export { type Person, syntheticPerson, syntheticPhoto } from './face/synthetic';
 export { TrainingImages } from './face/training-images';

@@ -3,3 +3,4 @@ export { type FolderDataset, type FolderOptions, loadFolder } from './face/datas
 export { type EmbedFilesOptions, embedFiles } from './face/embedding-cache';
 export { readLabelledFaces } from './face/landmark-data';
 export { type PairProtocol, ProtocolError, readCfp, readLfw, readPairs } from './face/protocols';
+export { folderOf } from './platform/model-folder';

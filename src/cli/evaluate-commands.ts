@@ -2,7 +2,15 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CONDITIONS } from '../face/conditions';
 import type { LandmarkName } from '../face/landmarks';
 import type { MaskedPhotos } from './evaluate-masks';
-import { type EmbedOptions, modelOption, noFlipOption, number, photoOptions, thresholdOption } from './options';
+import {
+  type EmbedOptions,
+  embedderOptions,
+  modelOption,
+  noFlipOption,
+  number,
+  photoOptions,
+  thresholdOption,
+} from './options';
 
 /** What every evaluation is given. */
 export interface EvaluateOptions extends EmbedOptions {
@@ -34,10 +42,12 @@ Examples:
   likeness evaluate lfw ../lfw --report lfw.html --conditions blur,darkness
   likeness evaluate lfw ../lfw --masks both               again with one photo of each pair masked, and with both
   likeness evaluate lfw ../lfw --view 1 --calibrate --model model.safetensors
+  likeness evaluate lfw ../lfw --view 1 --calibrate --embedder model.onnx --template mobilefacenet
   likeness evaluate cfp ../cfp --json
   likeness evaluate pairs mine.csv --own-threshold        path1,path2,same
   likeness evaluate identify people --model model.safetensors
   likeness evaluate detect ../wider --detector ssd
+  likeness evaluate detect ../wider --detector scrfd.onnx
   likeness evaluate detect ../wider --detector haar --cascade haarcascade_frontalface_alt2.xml
   likeness evaluate landmarks ../points5/test             five points by our own network; --landmarks full: of the 68
 
@@ -61,6 +71,7 @@ const embeddingOptions = () => [
   ...evaluateOptions(),
   noFlipOption(),
   modelOption(),
+  ...embedderOptions(),
   new Option('--aligned', 'the pictures are faces already, cut out as the network takes them, and are not searched'),
   new Option('--seed <number>', 'of what chance decides').argParser(number(0, 2 ** 32 - 1, true)).default(1),
   new Option('--no-cache', 'neither read nor keep embeddings'),
@@ -103,7 +114,10 @@ export function addEvaluateCommands(program: Command, signal: AbortSignal): void
   add('lfw <folder>', 'Labeled Faces in the Wild: accuracy by ten folds (View 2), or what to choose by (View 1)', [
     ...pairOptions(),
     new Option('--view <number>', '2 is for figures, 1 for choosing').choices(['1', '2']).default('2'),
-    new Option('--calibrate', 'take the threshold and the probability from View 1, and write them into --model'),
+    new Option(
+      '--calibrate',
+      'take the threshold and the probability from View 1, and write them into --model, or beside --embedder',
+    ),
   ]).action(async (folder: string, options: Omit<PairOptions, 'view'> & { view: '1' | '2' }) => {
     const view = options.view === '1' ? 1 : 2;
     await (await import('./evaluate')).evaluateLfw(folder, { ...options, view }, signal);

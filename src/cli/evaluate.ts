@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { platform } from '#platform';
 import { calibrate } from '../face/calibrate';
 import { CONDITIONS } from '../face/conditions';
+import { detectorKey } from '../face/dataset-cache';
 import { type ConditionAt, type EmbedFilesOptions, embedFiles, type KnownFace } from '../face/embedding-cache';
 import {
   accuracyOf,
@@ -24,7 +25,8 @@ import {
 import { type Interval, tarAtFar } from '../face/metrics';
 import { readModel } from '../face/model';
 import { recalibrated } from '../face/model-embedder';
-import { FacePipeline } from '../face/pipeline';
+import { calibratedCompanion, companionPath, readCompanion } from '../face/onnx-embedder';
+import { type EmbeddingModel, FacePipeline } from '../face/pipeline';
 import { limitPairs, type PairProtocol, readCfp, readLabels, readLfw, readPairs } from '../face/protocols';
 import { type Calibration, NO_THRESHOLD } from '../face/verify';
 import type { EvaluateOptions, PairOptions } from './evaluate-commands';
@@ -75,7 +77,7 @@ export async function evaluateLfw(folder: string, options: PairOptions, signal: 
     signal,
     view === 1 ? 'first-fold' : 'other-folds',
   );
-  const calibration = wanted ? await storeCalibration(runs[0], options) : undefined;
+  const calibration = wanted ? await storeCalibration(runs[0], options, pipeline.model) : undefined;
   if (options.json) return printJson({ ...documentOf(runs[0]), ...pipeline, ...(calibration && { calibration }) });
   printRuns(runs, options);
   if (calibration) printCalibration(calibration, options);
@@ -210,7 +212,13 @@ export async function embedder(pipeline: FacePipeline, total: number, options: L
   const progress = await startProgress(total, options.progress);
   let done = 0;
   const shared: EmbedFilesOptions = {
-    settings: JSON.stringify({ detector, cascade, aligner, flip, points: await landmarkNetworkHash() }),
+    settings: JSON.stringify({
+      detector: await detectorKey(detector),
+      cascade,
+      aligner,
+      flip,
+      points: await landmarkNetworkHash(),
+    }),
     aligned,
     minimumScore,
     smallFaces,
@@ -241,21 +249,27 @@ async function landmarkNetworkHash(): Promise<string> {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-async function storeCalibration({ protocol, scored }: PairRun, { model, flip }: PairOptions): Promise<Calibration> {
+async function storeCalibration(
+  { protocol, scored }: PairRun,
+  { model, embedder: onnx, flip }: PairOptions,
+  { preprocessing }: EmbeddingModel,
+): Promise<Calibration> {
+  const mode = flip ? 'flip' : 'plain';
   const calibration = calibrate(distancesOf(scored), `${protocol.pairs.length} pairs of ${protocol.name}`);
   if (!calibration)
     throw new UserError(
       'the model cannot be calibrated: its distances do not tell pairs of one person from the others',
     );
   if (model !== undefined)
-    await writeFileAtomically(
-      model,
-      recalibrated((await readModel(model)).bytes, flip ? 'flip' : 'plain', calibration, model),
-    );
+    await writeFileAtomically(model, recalibrated((await readModel(model)).bytes, mode, calibration, model));
+  if (onnx !== undefined && preprocessing) {
+    const companion = calibratedCompanion(await readCompanion(onnx), preprocessing, mode, calibration);
+    await writeFileAtomically(companionPath(onnx), new TextEncoder().encode(companion));
+  }
   return calibration;
 }
 
-function printCalibration(calibration: Calibration, { model, flip }: PairOptions) {
+function printCalibration(calibration: Calibration, { model, embedder: onnx, flip }: PairOptions) {
   const { threshold, falseMatchRate = Number.NaN, stricter = [], slope, origin } = calibration;
   printTable(
     ['Threshold', 'False matches'],
@@ -266,10 +280,11 @@ function printCalibration(calibration: Calibration, { model, flip }: PairOptions
   );
   printLine(`Probability: 1 / (1 + exp(${slope.toFixed(2)} * (distance - ${threshold.toFixed(4)}))); from ${origin}.`);
   const mode = flip ? 'flip' : 'plain';
+  const file = onnx === undefined ? model : companionPath(onnx);
   printLine(
-    model === undefined
+    file === undefined
       ? `The pretrained network's calibration is CALIBRATION.${mode} in src/face/embed.ts.`
-      : `Written: ${model} (${mode})`,
+      : `Written: ${file} (${mode})`,
   );
 }
 

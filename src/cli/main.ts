@@ -1,12 +1,14 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module';
 import { Command, CommanderError, Option } from 'commander';
+import { PRESET_NAMES } from '../face/preprocessing';
 import type { AlignOptions } from './align';
 import type { BenchOptions } from './bench';
 import { addEvaluateCommands } from './evaluate-commands';
 import type { ExportOptions } from './export';
 import type { IdentifyOptions } from './identify';
 import type { MaskOptions } from './mask';
+import { addModelCommands } from './model-commands';
 import {
   BENCH_EXAMPLES,
   benchOptions,
@@ -14,9 +16,11 @@ import {
   commonOptions,
   type EmbedOptions,
   EXPORT_EXAMPLES,
+  embedderOptions,
   exportOptions,
   falseMatchRateOption,
   halfOption,
+  livenessOptions,
   MASK_EXAMPLES,
   maskOptions,
   modelOption,
@@ -43,12 +47,16 @@ Examples:
   likeness train people --out model.safetensors  learn to tell the people of a folder of folders apart
   likeness identify *.jpg --model model.safetensors
   likeness verify a.jpg b.jpg --model model.safetensors
+  likeness detect party.jpg --detector scrfd.onnx
+  likeness verify a.jpg b.jpg --embedder w600k_mbf.onnx --template arcface --threshold 1.2
+  likeness verify a.jpg b.jpg --liveness 2.7_80x80_MiniFASNetV2.onnx
   likeness evaluate lfw ../lfw                   how often is it right?
   likeness export model.safetensors --onnx model.onnx
+  likeness info arcface.onnx                     what a network of other people computes
   likeness bench                                 how fast it all is here
   likeness devices                               what there is to compute on
 
-Exit codes: 0 fine, or the same person; 1 verify: not the same person; 2 an error; 130 stopped by Ctrl-C. A photo
+Exit codes: 0 fine, or the same person; 1 verify: not the same person, or not alive; 2 an error; 130 stopped by Ctrl-C. A photo
 without a face is an error for verify, and an answer for the others. Of many photos, those that fail are
 told one by one and the others are still done. Transparent pixels are laid on white, EXIF orientation is applied.`;
 
@@ -72,6 +80,7 @@ function command(usage: string, description: string, options: Option[]): Command
 
 command('detect <photo...>', 'find the faces in photos, their 68 landmarks, and five points by our own network', [
   ...photoOptions(),
+  ...livenessOptions(),
   outOption('write the photos with their faces marked: a folder, or a .png file for one photo'),
 ]).action(async (files: string[], options: PhotoOptions) => {
   await (await import('./detect')).detect(files, options, signal);
@@ -80,22 +89,28 @@ command('detect <photo...>', 'find the faces in photos, their 68 landmarks, and 
 command('align <photo...>', 'cut out the faces, upright and at one size', [
   ...photoOptions(),
   outOption('the folder to write the faces to').makeOptionMandatory(),
-  new Option('--template <name>', 'dlib: 150 x 150 pixels, arcface: 112 x 112')
-    .choices(['dlib', 'arcface'])
-    .default('dlib'),
+  new Option(
+    '--template <name>',
+    'dlib: 150 x 150 pixels; arcface, sface, mobilefacenet: 112 x 112; facenet: the box, 160 x 160',
+  )
+    .choices(['dlib', ...PRESET_NAMES])
+    .default(undefined, "dlib, or --embedder's"),
+  new Option('--embedder <file>', 'cut faces as this network of an ONNX file takes them'),
 ]).action(async (files: string[], options: AlignOptions) => {
   await (await import('./align')).align(files, options, signal);
 });
 
-command('embed <photo...>', 'turn each face into numbers: 128, or as many as --model says', [
+command('embed <photo...>', 'turn each face into numbers: 128, or as many as --model or --embedder says', [
   ...photoOptions(),
   outOption('write the photos with their faces marked: a folder, or a .png file for one photo'),
   noFlipOption(),
   halfOption(),
   modelOption(),
+  ...embedderOptions(),
+  ...livenessOptions(),
   new Option(
     '--aligned',
-    'the pictures are faces cut out by align, 150 x 150 pixels; with --model, as those that it was trained on',
+    'the pictures are faces cut out by align, 150 x 150 pixels; with --model or --embedder, as those that it takes',
   ).conflicts('out'),
   new Option('--minimum-quality <number>', 'leave out faces of less quality: size, sharpness, pose and light')
     .argParser(number(0, 1))
@@ -111,6 +126,8 @@ command('verify <photo> <other-photo>', 'tell whether two photos show one person
   noFlipOption(),
   halfOption(),
   modelOption(),
+  ...embedderOptions(),
+  ...livenessOptions(),
   thresholdOption(),
   falseMatchRateOption(),
 ]).action(async (a: string, b: string, options: VerifyOptions) => {
@@ -146,6 +163,8 @@ command('export [model]', 'write a model that likeness train made, or a pretrain
   .action(async (model: string | undefined, options: ExportOptions) => {
     await (await import('./export')).exportFile(model, options);
   });
+
+addModelCommands(program);
 
 command('bench', 'measure how fast networks, training, products and single layers are here', benchOptions())
   .addHelpText('after', BENCH_EXAMPLES)

@@ -1,11 +1,13 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Aligner } from '../face/align';
-import type { DetectOptions, DetectorName } from '../face/detect';
+import type { DetectOptions, DetectorChoice } from '../face/detect';
 import type { PointLoss } from '../face/landmark-training';
 import { MASK_COLOURS, MASK_KINDS, MASK_PATTERNS, MASK_WEARINGS } from '../face/mask';
 import type { PipelineOptions } from '../face/pipeline';
+import { PRESET_NAMES, type PresetName } from '../face/preprocessing';
 import type { Colour } from '../face/synthetic-paint';
 import type { Device } from '../tensor/device';
+import { UserError } from './output';
 import { cachedTiles } from './tiles';
 
 /** What every command is given, as commander hands it over. */
@@ -16,8 +18,23 @@ export interface CommonOptions {
   threads?: number;
 }
 
-export interface PhotoOptions extends CommonOptions {
-  detector: DetectorName;
+/** An embedding network of an ONNX file. */
+export interface EmbedderOptions {
+  embedder?: string;
+  template?: PresetName;
+  channels?: 'RGB' | 'BGR';
+  range?: [lowest: number, highest: number];
+}
+
+/** A network of an ONNX file that tells living faces from pictures of faces. */
+export interface LivenessOptions {
+  liveness?: string;
+  livenessThreshold?: number;
+  livenessCrop?: number;
+}
+
+export interface PhotoOptions extends CommonOptions, LivenessOptions {
+  detector: DetectorChoice;
   cascade?: string;
   aligner?: Aligner;
   minimumScore: number;
@@ -28,7 +45,7 @@ export interface PhotoOptions extends CommonOptions {
   half?: boolean;
 }
 
-export interface EmbedOptions extends PhotoOptions {
+export interface EmbedOptions extends PhotoOptions, EmbedderOptions {
   flip: boolean;
 }
 
@@ -42,14 +59,29 @@ export function number(lowest: number, highest: number, isWhole = false) {
   };
 }
 
+function detectorOf(text: string): DetectorChoice {
+  if (text === 'tiny' || text === 'ssd' || text === 'haar') return text;
+  if (/\.(onnx|safetensors)$/i.test(text)) return { onnx: text };
+  throw new InvalidArgumentError('It must be tiny, ssd, haar, or an ONNX file that ends in .onnx or .safetensors.');
+}
+
+function rangeOf(text: string): [number, number] {
+  const ends = text.split(',').map((end) => (end.trim() === '' ? Number.NaN : Number(end)));
+  const [lowest, highest] = ends;
+  if (ends.length !== 2 || !ends.every(Number.isFinite) || lowest === highest)
+    throw new InvalidArgumentError('It must be two numbers, such as -1,1.');
+  return [lowest, highest];
+}
+
 export const deviceOption = () =>
   new Option('--device <name>', 'where to compute')
     .choices(['auto', 'webgpu', 'wasm', 'reference'])
     .default('auto', 'auto: a real GPU, else wasm');
 
-const jsonOption = () => new Option('--json', 'print one JSON document and nothing else').default(false, 'a table');
+export const jsonOption = () =>
+  new Option('--json', 'print one JSON document and nothing else').default(false, 'a table');
 
-const debugOption = () => new Option('--debug', 'tell where an error comes from').default(false, 'one sentence');
+export const debugOption = () => new Option('--debug', 'tell where an error comes from').default(false, 'one sentence');
 
 export const commonOptions = () => [
   jsonOption(),
@@ -60,13 +92,16 @@ export const commonOptions = () => [
 
 export const photoOptions = () => [
   ...commonOptions(),
-  new Option('--detector <name>', 'tiny is fast, ssd finds more, haar is the classic cascade')
-    .choices(['tiny', 'ssd', 'haar'])
+  new Option(
+    '--detector <name>',
+    'tiny is fast, ssd finds more, haar is the classic cascade; or an ONNX file: SCRFD, YuNet, UltraFace, YOLO-face',
+  )
+    .argParser(detectorOf)
     .default('tiny'),
   new Option('--cascade <file>', "OpenCV's XML file, for haar: haarcascade_frontalface_alt2.xml"),
   new Option('--aligner <name>', 'what faces are aligned by: five of 68 landmarks, or our own five points')
     .choices(['sixty-eight', 'five'])
-    .default(undefined, 'sixty-eight'),
+    .default(undefined, 'sixty-eight; the points of a detector that finds them'),
   new Option('--minimum-score <number>', 'leave out faces that are less sure than this')
     .argParser(number(0, 1))
     .default(0.5),
@@ -285,6 +320,27 @@ export const noFlipOption = () =>
 export const modelOption = (description = 'a model that likeness train wrote, in place of the pretrained network') =>
   new Option('--model <path>', description);
 
+export const embedderOptions = () => [
+  new Option('--embedder <file>', 'a network of an ONNX file, in place of the pretrained network').conflicts('model'),
+  new Option('--template <family>', 'how --embedder wants its faces, where its file does not say so').choices(
+    PRESET_NAMES,
+  ),
+  new Option('--channels <order>', "colours of --embedder, in place of the family's").choices(['RGB', 'BGR']),
+  new Option('--range <lowest,highest>', "what 0 and 255 become for --embedder, in place of the family's").argParser(
+    rangeOf,
+  ),
+];
+
+export const livenessOptions = () => [
+  new Option('--liveness <file>', 'a network of an ONNX file that tells living faces from pictures of faces'),
+  new Option('--liveness-threshold <score>', 'least score of a living face')
+    .argParser(number(0, 1))
+    .default(undefined, '0.5'),
+  new Option('--liveness-crop <factor>', 'how many times as large as the face is what --liveness sees')
+    .argParser(number(1, 10))
+    .default(undefined, '2.7, or what the name of the file begins with'),
+];
+
 export const thresholdOption = () =>
   new Option('--threshold <distance>', 'largest distance that counts as the same person').argParser(number(0, 2));
 
@@ -295,7 +351,33 @@ export const falseMatchRateOption = () =>
 
 export const outOption = (description: string) => new Option('--out <path>', description);
 
-export const pipelineOptions = (options: PhotoOptions & { flip?: boolean }): PipelineOptions => ({
+/** @throws UserError when it is said how faces are to be prepared, but not for which network */
+function embedderFile({ embedder, template, channels, range }: EmbedderOptions): Pick<PipelineOptions, 'embedder'> {
+  if (embedder === undefined) {
+    const told = template ? '--template' : channels ? '--channels' : range ? '--range' : undefined;
+    if (told) throw new UserError(`${told} is of a network that --embedder names; add it`);
+    return {};
+  }
+  return {
+    embedder: { onnx: embedder, ...(template && { template }), ...(channels && { channels }), ...(range && { range }) },
+  };
+}
+
+/** @throws UserError when it is said how, but not by which network */
+function livenessFile(options: LivenessOptions): Pick<PipelineOptions, 'liveness'> {
+  const { liveness, livenessThreshold: threshold, livenessCrop: crop } = options;
+  if (liveness === undefined) {
+    if (threshold === undefined && crop === undefined) return {};
+    throw new UserError(
+      `--liveness-${crop === undefined ? 'threshold' : 'crop'} is of a network that --liveness names`,
+    );
+  }
+  return { liveness: { onnx: liveness, ...(threshold !== undefined && { threshold }), ...(crop && { crop }) } };
+}
+
+export const pipelineOptions = (options: PhotoOptions & EmbedderOptions & { flip?: boolean }): PipelineOptions => ({
+  ...embedderFile(options),
+  ...livenessFile(options),
   device: options.device,
   detector: options.detector,
   tiles: cachedTiles,

@@ -1,6 +1,6 @@
 import { type RawImage, readImage } from '../face/image';
 import { FacePipeline } from '../face/pipeline';
-import { type PhotoOptions, pipelineOptions } from './options';
+import { type EmbedderOptions, type PhotoOptions, pipelineOptions } from './options';
 import { startProgress, tell, tellError } from './output';
 
 /** A photo that could not be done, and the sentence that says why. */
@@ -19,7 +19,7 @@ export const isFailure = (result: object): result is Failure => 'error' in resul
  */
 export async function forEachPhoto<Result extends { file: string }>(
   files: readonly string[],
-  options: PhotoOptions & { flip?: boolean },
+  options: PhotoOptions & EmbedderOptions & { flip?: boolean },
   signal: AbortSignal,
   work: (pipeline: FacePipeline, photo: RawImage, file: string) => Promise<Result>,
 ): Promise<{ results: (Result | Failure)[]; device: FacePipeline['device']; model: FacePipeline['model'] }> {

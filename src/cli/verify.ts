@@ -30,6 +30,7 @@ export async function verify(files: [string, string], options: VerifyOptions, si
   });
   for (const [index, count] of result.counts.entries())
     if (count > 1) tell(`${files[index]} shows ${count} faces; the most prominent is taken`);
+  for (const [index, sentence] of notAlive(files, result)) tell(`${files[index]} ${sentence}`);
   process.exitCode = result.same ? EXIT.fine : EXIT.different;
   const answer = result.same ? 'same' : 'different';
   const label = result.probability === undefined ? answer : `${answer}, ${percent(result.probability)}`;
@@ -44,6 +45,17 @@ export async function verify(files: [string, string], options: VerifyOptions, si
   }
 }
 
+/** The photos whose faces do not look alive, and what is to be said of them. */
+function notAlive(files: [string, string], { liveness, faces }: Verification): [index: number, sentence: string][] {
+  if (!liveness) return [];
+  const { isLive, threshold } = liveness;
+  return [...files.keys()].flatMap((index) => {
+    if (isLive[index]) return [];
+    const score = (faces[index].liveness ?? 0).toFixed(3);
+    return [[index, `does not look like a living face: ${score}, and ${threshold} is asked for; nothing is confirmed`]];
+  });
+}
+
 /** A dash for what is not known. */
 export const percent = (probability: number | undefined) =>
   probability === undefined ? '-' : `${(100 * probability).toFixed(1)} %`;
@@ -52,17 +64,27 @@ export const percent = (probability: number | undefined) =>
 export const yesOrNo = (same: boolean) => (same ? colours.green('yes') : colours.red('no'));
 
 function printVerification(files: [string, string], result: Verification) {
-  const { same, distance, threshold, probability, falseMatchRate } = result;
+  const { same, distance, threshold, probability, falseMatchRate, liveness, faces } = result;
+  const isDoubted = !same && distance <= threshold;
   printTable(
-    ['Photos', 'Same person', 'Distance', 'Threshold', 'False matches there', 'Probability'],
+    [
+      'Photos',
+      'Same person',
+      'Distance',
+      'Threshold',
+      'False matches there',
+      'Probability',
+      ...(liveness ? ['Alive'] : []),
+    ],
     [
       [
         files.join('\n'),
-        yesOrNo(same),
+        isDoubted ? colours.red('not confirmed') : yesOrNo(same),
         distance.toFixed(3),
         threshold.toFixed(3),
         falseMatchRate === undefined ? '-' : `${(100 * falseMatchRate).toFixed(2)} %`,
         percent(probability),
+        ...(liveness ? [faces.map((face) => face.liveness?.toFixed(3) ?? '-').join('\n')] : []),
       ],
     ],
   );

@@ -1,3 +1,5 @@
+import type { Box } from './boxes';
+
 /** A point in pixels; pixel centres are whole numbers. */
 export type Point = [x: number, y: number];
 
@@ -14,6 +16,13 @@ export interface Template {
   landmarks: readonly (readonly number[])[];
   /** Where the five points belong: middles of the eyes, tip of the nose, corners of the mouth. */
   five: readonly Point[];
+}
+
+/** In place of a template: the upright face's box, so much wider and higher on each side, made square. */
+export interface BoxCrop {
+  side: number;
+  /** A share of the box's own width and height. */
+  margin: number;
 }
 
 /** What a face is aligned by: five points, or some of the 68. */
@@ -145,6 +154,13 @@ export function chipTransform(landmarks: readonly Point[], template: Template): 
   if (landmarks.length === template.five.length) return invert(umeyama(landmarks, template.five));
   const source = template.landmarks.map((group) => centroid(group.map((k) => landmarks[k])));
   return invert(umeyama(source, template.points));
+}
+
+/** The map from a chip's pixels to the photo's, for a face with a box: it is stretched where the box is no square. */
+export function boxTransform([x, y, width, height]: Box, { side, margin }: BoxCrop): Affine {
+  const stepX = ((1 + 2 * margin) * width) / side;
+  const stepY = ((1 + 2 * margin) * height) / side;
+  return [stepX, 0, x - margin * width + stepX / 2 - 0.5, 0, stepY, y - margin * height + stepY / 2 - 0.5];
 }
 
 /** The same chip, mirrored left to right. */

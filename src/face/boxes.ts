@@ -27,16 +27,20 @@ const AGREEMENT = 0.4;
  * @param vote false leaves the best box where it is: neighbours of one and the same look tell nothing new
  * @returns best first
  */
-export function mergeBoxes(candidates: readonly ScoredBox[], vote = true): ScoredBox[] {
+export function mergeBoxes<B extends ScoredBox>(candidates: readonly B[], vote = true): B[] {
   let rest = [...candidates].sort((a, b) => b.score - a.score);
-  const merged: ScoredBox[] = [];
+  const merged: B[] = [];
   while (rest.length > 0) {
-    const best = rest[0];
-    const overlap = new Map(rest.map((one) => [one, one === best ? 1 : intersectionOverUnion(one.box, best.box)]));
-    const over = (least: number) => rest.filter((one) => (overlap.get(one) ?? 0) > least);
-    merged.push(vote ? { box: weightedMean(over(AGREEMENT)), score: best.score } : best);
-    const covered = new Set(over(SAME_FACE));
-    rest = rest.filter((one) => !covered.has(one));
+    const [best] = rest;
+    const agreeing: B[] = [];
+    const others: B[] = [];
+    for (const one of rest) {
+      const overlap = one === best ? 1 : intersectionOverUnion(one.box, best.box);
+      if (overlap > AGREEMENT) agreeing.push(one);
+      if (!(overlap > SAME_FACE)) others.push(one);
+    }
+    merged.push(vote ? { ...best, box: weightedMean(agreeing) } : best);
+    rest = others;
   }
   return merged;
 }
@@ -45,6 +49,13 @@ function weightedMean(group: readonly ScoredBox[]): Box {
   const total = group.reduce((sum, { score }) => sum + score, 0);
   const mean = (k: number) => group.reduce((sum, { box, score }) => sum + box[k] * score, 0) / total;
   return [mean(0), mean(1), mean(2), mean(3)];
+}
+
+/** Where tiles of a side begin that cover a length, each overlapping the next by a quarter at least. */
+export function tilePlaces(length: number, side: number): number[] {
+  if (length <= side) return [0];
+  const count = Math.ceil((length - side) / (0.75 * side)) + 1;
+  return Array.from({ length: count }, (_, k) => (k * (length - side)) / (count - 1));
 }
 
 /** The face that a photo is of: the one that is largest after its distance from the middle is taken off. None of none. */

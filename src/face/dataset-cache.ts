@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { writeWholeFile } from '../platform/whole-file';
+import type { DetectorChoice } from './detect';
+import { readSource } from './file-source';
 
 /*
  * One file a face: the SHA-256 of what follows (32 bytes), then what is kept of the face, its pixels or its embedding.
@@ -27,6 +29,12 @@ export async function readCached(path: string, size: number): Promise<{ face: Ui
 export async function writeCached(path: string, face: Uint8Array | undefined): Promise<void> {
   const kept = face ?? new Uint8Array(0);
   await writeWholeFile(path, Buffer.concat([hashOf(kept), kept]));
+}
+
+/** What tells detectors apart in keys of caches: the name, or what the file holds. */
+export async function detectorKey(detector: DetectorChoice = 'tiny'): Promise<string> {
+  if (typeof detector === 'string') return detector;
+  return hashOf((await readSource(detector.onnx, 'the detector')).bytes).toString('hex');
 }
 
 const hashOf = (bytes: Uint8Array): Buffer => createHash('sha256').update(bytes).digest();

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { apply, invert, LANDMARK_COUNT, type Point, type TEMPLATES } from './align';
 import { type Dataset, DatasetError, type Example } from './dataset';
-import { readCached, writeCached } from './dataset-cache';
+import { detectorKey, readCached, writeCached } from './dataset-cache';
 import { readImage } from './image';
 import { type AlignedFace, FacePipeline, type PipelineOptions } from './pipeline';
 import { inputPixels, type PixelShape, resizedPoint } from './pixels';
@@ -104,10 +104,13 @@ export async function readPeople(
 class FaceReader {
   decoded = 0;
   readonly #options: FolderOptions;
+  readonly #detector: Promise<string>;
   #pipeline: Promise<FacePipeline> | undefined;
 
   constructor(options: FolderOptions) {
     this.#options = options;
+    this.#detector = detectorKey(options.pipeline?.detector);
+    this.#detector.catch(() => undefined); // reported where a key is asked for
   }
 
   /** The pixels of a face, nothing where there is no face, or the error that was met. Opening a device may throw. */
@@ -119,7 +122,7 @@ class FaceReader {
     } catch (error) {
       return new Error(`${file} cannot be read: ${error instanceof Error ? error.message : error}`);
     }
-    const place = cacheFolder && join(cacheFolder, `${this.#key(bytes)}.face`);
+    const place = cacheFolder && join(cacheFolder, `${await this.#key(bytes)}.face`);
     const size = keptSize(this.#options, !aligned);
     const cached = place ? await readCached(place, size) : undefined;
     if (cached) return cached.face && unpacked(cached.face, this.#options);
@@ -142,11 +145,11 @@ class FaceReader {
   }
 
   /** The content and all that the pixels depend on. */
-  #key(bytes: Uint8Array): string {
+  async #key(bytes: Uint8Array): Promise<string> {
     const { height, width, channels, aligned = false, template = 'arcface', pipeline = {} } = this.#options;
     const how = aligned
       ? 'aligned'
-      : [template, pipeline.detector ?? 'tiny', pipeline.landmarks ?? 'full', pipeline.aligner ?? 'sixty-eight'];
+      : [template, await this.#detector, pipeline.landmarks ?? 'full', pipeline.aligner ?? 'sixty-eight'];
     return createHash('sha256')
       .update(JSON.stringify([VERSION, height, width, channels, how]))
       .update(bytes)

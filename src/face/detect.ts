@@ -1,23 +1,37 @@
 import type { Backend, Numbers } from '../kernels/backend';
-import type { Affine } from './align';
-import { type Box, mergeBoxes, type ScoredBox } from './boxes';
+import type { Affine, Point } from './align';
+import { type Box, mergeBoxes, type ScoredBox, tilePlaces } from './boxes';
 import { type FileSource, readSource } from './file-source';
 import { HaarDetector } from './haar';
 import { parseCascade } from './haar-cascade';
 import type { RawImage } from './image';
 import { Network, type NetworkOptions } from './network';
+import { OnnxDetector, type OnnxDetectorFile } from './onnx-detector';
 import { warpPhoto } from './warp';
 
 /** Networks, and the classic cascade to compare them with. */
 export type DetectorName = DetectorNetwork | 'haar';
 export type DetectorNetwork = 'tiny' | 'ssd';
 
+/** One of this package's, or a network of an ONNX file. */
+export type DetectorChoice = DetectorName | OnnxDetectorFile;
+
+export interface FoundFace extends ScoredBox {
+  /**
+   * Image-left eye, image-right eye, tip of the nose, image-left and image-right corner of the mouth, in pixels of the
+   * photo, of a detector that finds them along with the box.
+   */
+  points?: Point[];
+}
+
 /** What finds faces in photos. */
 export interface FaceDetector {
+  /** Whether every face comes with its five points. */
+  readonly hasPoints: boolean;
   /** Compiles what the first look needs. */
   prepare(): Promise<void>;
   /** All faces of a photo, the surest first, each from forehead to chin and ear to ear. */
-  detect(photo: RawImage, options?: DetectOptions): Promise<ScoredBox[]>;
+  detect(photo: RawImage, options?: DetectOptions): Promise<FoundFace[]>;
   dispose(): Promise<void>;
 }
 
@@ -26,12 +40,13 @@ export interface OpenDetectorOptions extends NetworkOptions {
   cascade?: FileSource | undefined;
 }
 
-/** @throws Error in one sentence when 'haar' is given no cascade, or one that cannot be read */
+/** @throws Error in one sentence when 'haar' is given no cascade, or a file cannot be read or is not what it should be */
 export async function openDetector(
   backend: Backend,
-  name: DetectorName,
+  name: DetectorChoice,
   { cascade, ...options }: OpenDetectorOptions = {},
 ): Promise<FaceDetector> {
+  if (typeof name === 'object') return OnnxDetector.open(backend, name, options);
   if (name !== 'haar') return Detector.open(backend, name, options);
   if (cascade === undefined)
     throw new Error('the detector haar needs a cascade file of OpenCV, such as haarcascade_frontalface_alt2.xml');
@@ -137,12 +152,7 @@ function withMargin(photo: RawImage, input: number): View[] {
 
 /** Squares of one size that cover the photo and overlap by a quarter at least. */
 export function tiles({ width, height }: RawImage, side: number, input: number): View[] {
-  const places = (length: number): number[] => {
-    if (length <= side) return [0];
-    const count = Math.ceil((length - side) / (0.75 * side)) + 1;
-    return Array.from({ length: count }, (_, k) => (k * (length - side)) / (count - 1));
-  };
-  return places(height).flatMap((top) => places(width).map((left) => ({ left, top, side, input })));
+  return tilePlaces(height, side).flatMap((top) => tilePlaces(width, side).map((left) => ({ left, top, side, input })));
 }
 
 const ARCHITECTURES: Record<DetectorNetwork, Architecture> = {
@@ -183,6 +193,7 @@ const resized = ([x, y, width, height]: Box, wider: number, higher: number): Box
 ];
 
 export class Detector implements FaceDetector {
+  readonly hasPoints = false;
   readonly #backend: Backend;
   readonly #network: Network;
   readonly #architecture: Architecture;

@@ -1,5 +1,5 @@
 import type { Backend } from '../kernels/backend';
-import { type Affine, DLIB_TEMPLATE, mirrored, type Template } from './align';
+import { type Affine, type BoxCrop, DLIB_TEMPLATE, mirrored, type Template } from './align';
 import type { Calibrations, EmbeddingMode } from './calibrate';
 import { ImageError, nameOf, type RawImage } from './image';
 import { Network, type NetworkOptions } from './network';
@@ -44,8 +44,8 @@ export interface Embedder {
   readonly name: string;
   /** How many numbers an embedding has. */
   readonly dimension: number;
-  /** What faces are aligned to. */
-  readonly template: Template;
+  /** What faces are aligned to, or how their boxes are cut out. */
+  readonly template: Template | BoxCrop;
   /** What its distances mean, where that is known. */
   readonly calibrations: Calibrations;
   /** Makes ready what one face needs, so that the first is as fast as the next. */

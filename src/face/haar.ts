@@ -20,6 +20,7 @@ const NEIGHBOURS = 3;
  * The score is n / (n + 3) for n windows that agree: 0.5, the default of `minimumScore`, means three, as in OpenCV.
  */
 export class HaarDetector implements FaceDetector {
+  readonly hasPoints = false;
   readonly #cascade: HaarCascade;
   readonly #flat: FlatCascade;
 

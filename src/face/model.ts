@@ -57,7 +57,7 @@ export function openModel(backend: Backend, bytes: Uint8Array, source = 'the mod
     const { focus = 'whole' } = metadata;
     if (focus !== 'whole' && focus !== 'upper')
       throw new Error(`${source}: looks at the part ${focus} of a face; whole and upper are known`);
-    const name = `mini-resnet ${fingerprint(tensors)}`;
+    const name = `mini-resnet ${fingerprint([...tensors.values()].map(bytesOf))}`;
     return { name, network, names, input: { height, width, channels }, focus, calibrations };
   } catch (error) {
     network.dispose();
@@ -74,12 +74,11 @@ function parseNames(json: string | undefined): string[] | undefined {
   }
 }
 
+const bytesOf = ({ values }: NamedValues) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+
 /** Eight hexadecimal digits of all weights: FNV-1a (Fowler, Noll, Vo), 32 bits. Against mix-ups, not against malice. */
-function fingerprint(tensors: ReadonlyMap<string, NamedValues>): string {
+export function fingerprint(parts: readonly Uint8Array[]): string {
   let hash = 0x811c9dc5;
-  for (const { values } of tensors.values()) {
-    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-    for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
-  }
+  for (const bytes of parts) for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return (hash >>> 0).toString(16).padStart(8, '0');
 }

@@ -4,26 +4,9 @@ import { exportOnnx } from '../nn/onnx/export';
 import type { OnnxModel } from '../nn/onnx/proto';
 import type { Shape } from '../tensor/shape';
 import { openModel } from './model';
+import type { Preprocessing } from './preprocessing';
 import { openPretrained } from './pretrained/networks';
 import type { PretrainedName } from './pretrained/weights';
-
-/**
- * What has to happen to an aligned face before a network sees it; `preprocessing` in the metadata of an ONNX file, as
- * JSON. The numbers are laid out [channels, height, width].
- */
-export interface Preprocessing {
-  /** How faces are aligned; see align.ts. None for networks that look for faces or are shown their boxes. */
-  template?: 'arcface' | 'dlib' | 'upper';
-  /** The chip is then cut to these proportions and resized. */
-  width: number;
-  height: number;
-  /** GRAY is 0.299 red + 0.587 green + 0.114 blue. */
-  channels: 'RGB' | 'GRAY';
-  /** Before the standardisation, if any. */
-  range: readonly [lowest: number, highest: number];
-  /** 'image': each image minus the mean of all its numbers, divided by their deviation. 'none': as they are. */
-  standardisation: 'image' | 'none';
-}
 
 /**
  * A model of `likeness train` as ONNX. Outputs: `embedding` [batch, n], of any length, to be compared by cosine, and

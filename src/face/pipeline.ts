@@ -4,21 +4,25 @@ import {
   type Affine,
   type Aligner,
   ARCFACE_TEMPLATE,
+  type BoxCrop,
+  boxTransform,
   chipTransform,
   type Point,
-  TEMPLATES,
   type Template,
 } from './align';
 import { type Box, mostProminent } from './boxes';
-import { type DetectOptions, type DetectorName, type FaceDetector, openDetector } from './detect';
+import { type DetectOptions, type DetectorChoice, type FaceDetector, openDetector } from './detect';
 import { type Embedder, type Embedding, PRETRAINED, PretrainedEmbedder } from './embed';
 import type { FileSource } from './file-source';
 import { ClosedSet, type Identification } from './identify';
 import { ImageError, type ImageSource, nameOf, type RawImage, readImage } from './image';
 import { LandmarkFinder } from './landmarks';
+import { type LivenessFile, LivenessJudge } from './liveness';
 import { type FaceModel, type ModelSource, openModel, readModel } from './model';
 import { ModelEmbedder } from './model-embedder';
+import { OnnxEmbedder, type OnnxEmbedderFile } from './onnx-embedder';
 import { inputPixels } from './pixels';
+import { CROPS, type CropName, type Preprocessing } from './preprocessing';
 import { type FaceQuality, faceQuality } from './quality';
 import { type Calibration, type Comparison, compareEmbeddings, NO_THRESHOLD } from './verify';
 import { cutChip } from './warp';
@@ -26,18 +30,28 @@ import { cutChip } from './warp';
 export interface PipelineOptions extends OpenDeviceOptions {
   /** Where to compute; 'auto' (the default) takes a real GPU, else WebAssembly. */
   device?: Device;
-  /** 'tiny' (the default) is fast, 'ssd' finds more and takes about four times as long; 'haar' is the classic cascade. */
-  detector?: DetectorName;
+  /**
+   * 'tiny' (the default) is fast, 'ssd' finds more and takes about four times as long; 'haar' is the classic cascade.
+   * Or the network of an ONNX file: SCRFD, YuNet, UltraFace or YOLO-face.
+   */
+  detector?: DetectorChoice;
   /** OpenCV's cascade file (path, URL or bytes), which 'haar' needs. */
   cascade?: FileSource;
   /** 'full' (the default) or 'tiny', a quarter of the weights. */
   landmarks?: 'full' | 'tiny';
-  /** What faces are aligned by: 'sixty-eight' (the default), five of the 68 landmarks, or 'five', `points`. */
+  /**
+   * What faces are aligned by: 'sixty-eight', five of the 68 landmarks, or 'five', `points`. The default is 'five' where
+   * the detector finds points itself, and 'sixty-eight' else.
+   */
   aligner?: Aligner;
   /** Embed each face and its mirror image and add the two: better by a few errors in a thousand, twice the time. Default true. */
   flip?: boolean;
   /** A model that `likeness train` wrote (path, URL or bytes), to embed with in place of the pretrained network. */
   model?: ModelSource;
+  /** The network of an ONNX file to embed with, in place of the pretrained one. */
+  embedder?: OnnxEmbedderFile;
+  /** The network of an ONNX file that tells living faces from pictures of faces; verify() then asks for living ones. */
+  liveness?: LivenessFile;
   /** Where the weight files are, a directory ending in '/'; by default the installed npm package, in a browser ./weights/. */
   weights?: URL;
   /** Where landmarks.safetensors is, likewise; by default models/ of this package, in a browser ./models/. */
@@ -60,6 +74,8 @@ export interface Face {
   landmarks: Point[];
   /** Image-left eye, image-right eye, tip of the nose, image-left and image-right corner of the mouth, in pixels. */
   points: Point[];
+  /** How sure the network of the option `liveness` is that the face is alive, 0 to 1. */
+  liveness?: number;
 }
 
 export interface AlignedFace extends Face {
@@ -84,12 +100,24 @@ export interface IdentifiedFace extends Identification {
   box: Box;
 }
 
+/** With the option `liveness`, `same` is true of living faces only. */
 export interface Verification extends Comparison {
   /** The most prominent face of each photo. */
   faces: [EmbeddedFace, EmbeddedFace];
   /** How many faces each photo shows. */
   counts: [number, number];
   device: string;
+  /** Of the option `liveness`: the least score of a living face, and which of the two faces have it. */
+  liveness?: { threshold: number; isLive: [boolean, boolean] };
+}
+
+/** What embeds. */
+export interface EmbeddingModel {
+  /** Embeddings of models with different names must not be compared. */
+  readonly name: string;
+  readonly dimension: number;
+  /** Of an ONNX file: how its faces are prepared. */
+  readonly preprocessing?: Preprocessing;
 }
 
 /** What came of one photo of many: its faces, or the error that it met. */
@@ -117,8 +145,7 @@ const DEFAULT_ALIGNER: Aligner = 'sixty-eight';
 export class FacePipeline {
   /** Where it computes, and why there. */
   readonly device: { name: Backend['name']; description: string; reason: string };
-  /** What embeds. Embeddings of models with different names must not be compared. */
-  readonly model: { readonly name: string; readonly dimension: number };
+  readonly model: EmbeddingModel;
   readonly #backend: Backend;
   readonly #flip: boolean;
   readonly #inWork = new Set<Promise<unknown>>();
@@ -126,11 +153,18 @@ export class FacePipeline {
   readonly #detector: Lazy<FaceDetector>;
   readonly #landmarkFinder: Lazy<LandmarkFinder>;
   readonly #pointFinder: Lazy<LandmarkFinder>;
-  readonly #aligner: Aligner;
+  readonly #aligner: Aligner | undefined;
   readonly #embedder: Lazy<Embedder>;
+  readonly #usualTemplate: Template | BoxCrop;
+  readonly #judge: Lazy<LivenessJudge> | undefined;
   readonly #people: ClosedSet | undefined;
 
-  private constructor(backend: Backend, reason: string, model: FaceModel | undefined, options: PipelineOptions) {
+  private constructor(
+    backend: Backend,
+    reason: string,
+    model: FaceModel | OnnxEmbedder | undefined,
+    options: PipelineOptions,
+  ) {
     const {
       detector = 'tiny',
       landmarks = 'full',
@@ -138,17 +172,24 @@ export class FacePipeline {
       weights,
       models,
       cascade,
+      liveness,
       precision = 'full',
     } = options;
     const networkOptions = { weights, precision };
-    this.#aligner = options.aligner ?? DEFAULT_ALIGNER;
+    this.#aligner = options.aligner;
     this.device = { name: backend.name, description: backend.description, reason };
     this.#backend = backend;
     this.#flip = flip;
     this.#detector = new Lazy(() => openDetector(backend, detector, { ...networkOptions, cascade }));
     this.#landmarkFinder = new Lazy(() => LandmarkFinder.open(backend, landmarks, networkOptions));
     this.#pointFinder = new Lazy(() => LandmarkFinder.open(backend, 'five', { weights: models }));
-    if (model) {
+    this.#judge = liveness && new Lazy(() => LivenessJudge.open(backend, liveness, precision));
+    this.#usualTemplate = model instanceof OnnxEmbedder ? model.template : CROPS.dlib;
+    if (model instanceof OnnxEmbedder) {
+      const { name, dimension, preprocessing } = model;
+      this.model = { name, dimension, preprocessing };
+      this.#embedder = Lazy.of(model);
+    } else if (model) {
       const embedder = new ModelEmbedder(backend, model, precision);
       this.model = { name: embedder.name, dimension: embedder.dimension };
       this.#embedder = Lazy.of(embedder);
@@ -161,13 +202,19 @@ export class FacePipeline {
 
   /**
    * @throws Error that says why when the device asked for is not to be had, or when `model` cannot be read or is not
-   * what likeness train writes
+   * what likeness train writes, or `embedder` no network that embeds faces
    */
   static async open(options: PipelineOptions = {}): Promise<FacePipeline> {
-    const file = options.model === undefined ? undefined : await readModel(options.model);
+    const { model, embedder } = options;
+    if (model !== undefined && embedder)
+      throw new Error('a pipeline embeds with a model or with an embedder, not both');
+    const file = model === undefined ? undefined : await readModel(model);
     const { backend, reason } = await openDevice(options.device, options);
     try {
-      return new FacePipeline(backend, reason, file && openModel(backend, file.bytes, file.name), options);
+      const network = embedder
+        ? await OnnxEmbedder.open(backend, embedder, options.precision)
+        : file && openModel(backend, file.bytes, file.name);
+      return new FacePipeline(backend, reason, network, options);
     } catch (error) {
       await backend.close();
       throw error;
@@ -176,7 +223,8 @@ export class FacePipeline {
 
   /** All that reads weights. */
   get #parts() {
-    return [this.#detector, this.#landmarkFinder, this.#pointFinder, this.#embedder];
+    const judge = this.#judge ? [this.#judge] : [];
+    return [this.#detector, this.#landmarkFinder, this.#pointFinder, this.#embedder, ...judge];
   }
 
   /** Bytes that the engine holds: weights, plans, and what is in work. */
@@ -204,16 +252,14 @@ export class FacePipeline {
 
   /**
    * The faces of a photo, upright, at the size and place a recognition network expects.
-   * @param options.template 'dlib' (150x150, the default), 'arcface' or 'upper' (112x112)
+   * @param options.template 'dlib' (150x150), 'arcface' and 'upper' (112x112) or 'box' (160x160, the box as the detector drew it); by
+   *   default as the option `embedder` wants them, else 'dlib'
    */
-  async align(
-    source: ImageSource,
-    options: DetectOptions & { template?: keyof typeof TEMPLATES } = {},
-  ): Promise<AlignedFace[]> {
+  async align(source: ImageSource, options: DetectOptions & { template?: CropName } = {}): Promise<AlignedFace[]> {
     return this.#working(async () => {
       const photo = await readImage(source);
       const faces = await this.#find(photo, options);
-      return this.#align(photo, faces, TEMPLATES[options.template ?? 'dlib']);
+      return this.#align(photo, faces, options.template ? CROPS[options.template] : this.#usualTemplate);
     });
   }
 
@@ -223,7 +269,7 @@ export class FacePipeline {
   }
 
   /**
-   * The embedding of a chip that is already aligned. It is cut and resized to what a trained model takes.
+   * The embedding of a chip that is already aligned. It is cut and resized to what a model or an embedder takes.
    * @throws ImageError unless it is 150x150, for the pretrained network
    */
   async embedAligned(source: ImageSource): Promise<Embedding> {
@@ -268,8 +314,10 @@ export class FacePipeline {
     const { calibration, looked } = await this.#working(() => this.#lookAtBoth(a, b, options));
     const [first, second] = looked;
     const comparison = compareEmbeddings(first.face.embedding, second.face.embedding, calibration, options.threshold);
+    const liveness = await this.#liveness(first.face, second.face);
     return {
       ...comparison,
+      ...(liveness && { liveness, same: comparison.same && liveness.isLive.every(Boolean) }),
       faces: [first.face, second.face],
       counts: [first.count, second.count],
       device: this.device.name,
@@ -343,16 +391,27 @@ export class FacePipeline {
 
   async #find(photo: RawImage, options: DetectOptions): Promise<Face[]> {
     const detector = await this.#detector.get();
-    const boxes = await detector.detect(photo, options);
+    const found = await detector.detect(photo, options);
     options.signal?.throwIfAborted();
-    const find = async (finder: Lazy<LandmarkFinder>) =>
-      (await finder.get()).find(
-        photo,
-        boxes.map(({ box }) => box),
-        options.signal,
-      );
-    const [landmarks, points] = [await find(this.#landmarkFinder), await find(this.#pointFinder)];
-    return boxes.map((found, k) => ({ ...found, landmarks: landmarks[k], points: points[k] }));
+    const boxes = found.map(({ box }) => box);
+    const landmarks = await (await this.#landmarkFinder.get()).find(photo, boxes, options.signal);
+    const points = detector.hasPoints ? [] : await (await this.#pointFinder.get()).find(photo, boxes, options.signal);
+    const scores = await (await this.#judge?.get())?.scores(photo, boxes, options.signal);
+    return found.map((face, k) => ({
+      ...face,
+      landmarks: landmarks[k],
+      points: face.points ?? points[k],
+      ...(scores && { liveness: scores[k] }),
+    }));
+  }
+
+  /** Which of two faces look alive. */
+  async #liveness(...faces: [Face, Face]): Promise<Verification['liveness']> {
+    const judge = await this.#judge?.get();
+    if (!judge) return undefined;
+    const { threshold } = judge;
+    const isLive = ({ liveness = 0 }: Face) => liveness >= threshold;
+    return { threshold, isLive: [isLive(faces[0]), isLive(faces[1])] };
   }
 
   async #ownCalibration(): Promise<Calibration | undefined> {
@@ -384,9 +443,12 @@ export class FacePipeline {
     return { calibration, looked };
   }
 
-  /** From a pixel of the face's chip to the photo. */
-  #toPhoto({ landmarks, points }: Face, template: Template): Affine {
-    return chipTransform(this.#aligner === 'five' ? points : landmarks, template);
+  /** From a pixel of each face's chip to the photo. */
+  async #toPhoto(faces: readonly Face[], template: Template | BoxCrop): Promise<Affine[]> {
+    if ('margin' in template) return faces.map(({ box }) => boxTransform(box, template));
+    const { hasPoints } = await this.#detector.get();
+    const aligner = this.#aligner ?? (hasPoints ? 'five' : DEFAULT_ALIGNER);
+    return faces.map(({ landmarks, points }) => chipTransform(aligner === 'five' ? points : landmarks, template));
   }
 
   async #quality(photo: RawImage, { points }: Face): Promise<FaceQuality> {
@@ -397,14 +459,11 @@ export class FacePipeline {
   async #align<F extends Face>(
     photo: RawImage,
     faces: readonly F[],
-    template: Template,
+    template: Template | BoxCrop,
   ): Promise<(F & { chip: RawImage; toPhoto: Affine })[]> {
-    return Promise.all(
-      faces.map(async (face) => {
-        const toPhoto = this.#toPhoto(face, template);
-        return { ...face, chip: await cutChip(this.#backend, photo, toPhoto, template.side), toPhoto };
-      }),
-    );
+    const transforms = await this.#toPhoto(faces, template);
+    const chips = await Promise.all(transforms.map((toPhoto) => cutChip(this.#backend, photo, toPhoto, template.side)));
+    return faces.map((face, k) => ({ ...face, chip: chips[k], toPhoto: transforms[k] }));
   }
 
   async #embed(photo: RawImage, options: EmbedOptions): Promise<EmbeddedFace[]> {
@@ -420,7 +479,7 @@ export class FacePipeline {
     );
     const faces = judged.filter(({ quality }) => quality.score >= minimumQuality);
     const embedder = await this.#embedder.get();
-    const transforms = faces.map((face) => this.#toPhoto(face, embedder.template));
+    const transforms = await this.#toPhoto(faces, embedder.template);
     const embeddings = await embedder.embed(photo, transforms, this.#flip);
     const aligned = await this.#align(photo, faces, embedder.template);
     return aligned.map((face, k) => ({ ...face, ...embeddings[k] }));

@@ -1,4 +1,5 @@
 import type { Backend } from '../kernels/backend';
+import { scale } from '../tensor/ops/arithmetic';
 import { affineWarp } from '../tensor/ops/resample';
 import { scope } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
@@ -7,23 +8,32 @@ import type { RawImage } from './image';
 import { imageOf } from './pixels';
 
 /**
- * Samples a square out of a photo, bilinearly, on a backend. Only the part that is looked at is uploaded, averaged
- * over whole blocks of pixels where the photo is much finer than the square: four neighbours alone would alias.
+ * Samples a rectangle out of a photo, bilinearly, on a backend. Only the part that is looked at is uploaded, averaged
+ * over whole blocks of pixels where the photo is much finer than the rectangle: four neighbours alone would alias.
  *
- * @param toPhoto from a pixel of the square to a pixel of the photo
- * @param side of the square, in pixels
- * @returns [1, side, side, 3], RGB 0 to 255; zero outside the photo
+ * @param toPhoto from a pixel of the rectangle to a pixel of the photo
+ * @param across its width, in pixels; a square's side
+ * @param down its height
+ * @param outside what is told of places outside the photo
+ * @returns [1, down, across, 3], RGB 0 to 255
  */
-export function warpPhoto(backend: Backend, photo: RawImage, toPhoto: Affine, side: number): Tensor {
+export function warpPhoto(
+  backend: Backend,
+  photo: RawImage,
+  toPhoto: Affine,
+  across: number,
+  down = across,
+  outside = 0,
+): Tensor {
   const step = Math.sqrt(Math.abs(toPhoto[0] * toPhoto[4] - toPhoto[1] * toPhoto[3]));
   const block = Math.max(1, Math.round(step));
 
   const corners = (
     [
       [-1, -1],
-      [side, -1],
-      [-1, side],
-      [side, side],
+      [across, -1],
+      [-1, down],
+      [across, down],
     ] satisfies Point[]
   ).map((corner) => apply(toPhoto, corner));
   const bound = (axis: 0 | 1, limit: number): [number, number] => {
@@ -40,8 +50,11 @@ export function warpPhoto(backend: Backend, photo: RawImage, toPhoto: Affine, si
   const shift = (block - 1) / 2;
   const [a, b, c, d, e, f] = toPhoto;
   const toRegion = [a, b, c - left - shift, d, e, f - top - shift].map((entry) => entry / block);
-  const region = Tensor.from(backend, values, [1, height, width, 3]);
-  return affineWarp(region, Tensor.from(backend, toRegion, [1, 6]), side, side);
+  const matrix = Tensor.from(backend, toRegion, [1, 6]);
+  const warped = (pixels: Float32Array) =>
+    affineWarp(Tensor.from(backend, pixels, [1, height, width, 3]), matrix, down, across);
+  // Outside is zero for the kernel: what is told there becomes zero, and is added afterwards.
+  return outside === 0 ? warped(values) : scale(warped(values.map((value) => value - outside)), 1, outside);
 }
 
 /** The square that warpPhoto() samples, as an image, rounded to bytes. */

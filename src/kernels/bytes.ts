@@ -11,6 +11,10 @@ const convolution = (sizes: Conv2dSizes): number =>
   outputPositions(sizes) * sizes.outChannels;
 const depthwise = (sizes: ChannelWindowSizes): number => pool(sizes) + taps(sizes) * sizes.channels;
 const pool = (sizes: ChannelWindowSizes): number => (inputPositions(sizes) + outputPositions(sizes)) * sizes.channels;
+const product = (sides: readonly number[]): number => sides.reduce((result, side) => result * side, 1);
+/** Numbers that are read where an axis of stride 0 repeats them. */
+const distinct = (sides: readonly number[], strides: readonly number[]): number =>
+  product(sides.filter((_, axis) => strides[axis] !== 0));
 const ifThere = (slot: Slot | undefined, length: number): number => (slot ? length : 0);
 
 /** How many numbers each kernel reads and writes. A kernel without a row does not compile. */
@@ -79,6 +83,14 @@ const numbers: { [K in KernelName]: (call: KernelCall<K>) => number } = {
   sgdStep: ({ outputs: { velocity }, attributes: { length } }) => 3 * length + ifThere(velocity, 2 * length),
   adamStep: ({ attributes: { length } }) => 7 * length,
   updateMoments: ({ attributes: { channels } }) => 6 * channels,
+
+  unary: ({ attributes: { length } }) => 2 * length,
+  binary: ({ attributes: { sides, leftStrides, rightStrides } }) =>
+    product(sides) + distinct(sides, leftStrides) + distinct(sides, rightStrides),
+  view: ({ attributes: { sides, strides } }) => product(sides) + distinct(sides, strides),
+  resample: ({ attributes: { outer, side, outSide, inner, taps } }) =>
+    outer * inner * (side + outSide) + 2 * taps * outSide,
+  reduce: ({ attributes: { outer, count, inner } }) => outer * inner * (count + 1),
 };
 
 /**

@@ -6,6 +6,7 @@
  * All images are NHWC, all filters HWIO, contiguous, row-major: the notation of the textbook sum
  * Y(i,j,o) = sum over p,q,c of X(i+p, j+q, c) * K(p,q,c,o).
  */
+import type { GraphKernelTable } from './graph-kernels';
 
 /** A run of numbers that lives on one backend: float32 on wasm and webgpu, float64 on reference. */
 export interface Slot {
@@ -53,7 +54,7 @@ export interface ChannelWindowSizes extends WindowSizes {
   channels: number;
 }
 
-export interface KernelTable {
+export interface KernelTable extends GraphKernelTable {
   /** activation(conv(input, filter) + bias + residual). input [n,h,w,c], filter [fh,fw,c,o], bias [o], residual and output [n,oh,ow,o]. */
   conv2d: {
     inputs: { input: Slot; filter: Slot; bias?: Slot | undefined; residual?: Slot | undefined };

@@ -11,34 +11,42 @@ import { placeByLiveness, rebind } from './placement';
 /** A network as a function of its input, made of operations on tensors. */
 export type Forward = (input: Tensor) => readonly Tensor[];
 
+/** The same for one that has several. */
+export type ForwardOfMany = (inputs: readonly Tensor[]) => readonly Tensor[];
+
 /**
- * A network made ready for one input shape: norms folded into weights, epilogues fused, buffers shared by
+ * A network made ready for its inputs' shapes: norms folded into weights, epilogues fused, buffers shared by
  * liveness, modules or pipelines compiled, slots bound. Each run writes the same output tensors anew.
  */
 export class Plan {
   readonly calls: readonly KernelCall[];
-  /** Where `run` copies its input; a kernel may also have written here before `run()` is called without one. */
-  readonly input: Tensor;
+  /** Where `run` copies its inputs; a kernel may also have written here before `run()` is called without them. */
+  readonly inputs: readonly Tensor[];
   readonly outputs: readonly Tensor[];
   readonly #program: Program;
   readonly #owned: readonly Slot[];
 
   constructor(
     calls: readonly KernelCall[],
-    input: Tensor,
+    inputs: readonly Tensor[],
     outputs: readonly Tensor[],
     program: Program,
     owned: readonly Slot[],
   ) {
     this.calls = calls;
-    this.input = input;
+    this.inputs = inputs;
     this.outputs = outputs;
     this.#program = program;
     this.#owned = owned;
   }
 
+  /** The first of its inputs: the only one of most networks. */
+  get input(): Tensor {
+    return this.inputs[0];
+  }
+
   /**
-   * @param input of the shape the plan was made for; its numbers are copied
+   * @param input of the shape the plan was made for; its numbers are copied. Others keep what is there.
    * @returns the plan's own outputs: read or copy them before the next run, do not dispose of them
    */
   run(input?: Tensor): readonly Tensor[] {
@@ -54,9 +62,9 @@ export class Plan {
   /** Frees everything but the network's own parameters. */
   dispose(): void {
     this.#program.free();
-    for (const slot of this.#owned) this.input.backend.free(slot);
-    this.input.dispose();
-    for (const output of this.outputs) output.dispose();
+    const tensors = [...this.inputs, ...this.outputs];
+    for (const slot of this.#owned) tensors[0].backend.free(slot);
+    for (const tensor of tensors) tensor.dispose();
   }
 }
 
@@ -74,7 +82,7 @@ export interface CompileOptions {
 export interface NetworkTrace {
   /** In the order in which they were made. */
   calls: readonly KernelCall[];
-  input: Slot;
+  inputs: readonly Slot[];
   outputs: readonly { slot: Slot; shape: Shape }[];
   /** What was computed of parameters alone: constants on the network's own backend. To be freed when they were copied. */
   computed: Disposable;
@@ -84,15 +92,15 @@ export interface NetworkTrace {
  * Runs a network once on a backend that computes nothing and writes down what it would.
  *
  * @param backend where the network's parameters are
- * @param inputShape batch included
+ * @param inputShapes batch included
  */
-export function traceNetwork(backend: Backend, forward: Forward, inputShape: Shape): NetworkTrace {
+export function traceNetwork(backend: Backend, forward: ForwardOfMany, inputShapes: readonly Shape[]): NetworkTrace {
   const tracing = new TracingBackend(backend);
   const inside = scope();
   try {
-    const input = Tensor.empty(tracing, inputShape, 'trace');
-    const outputs = noGradient(() => forward(input)).map(({ slot, shape }) => ({ slot, shape }));
-    return { calls: tracing.calls, input: input.slot, outputs, computed: inside.detach() };
+    const inputs = inputShapes.map((shape) => Tensor.empty(tracing, shape, 'trace'));
+    const outputs = noGradient(() => forward(inputs)).map(({ slot, shape }) => ({ slot, shape }));
+    return { calls: tracing.calls, inputs: inputs.map(({ slot }) => slot), outputs, computed: inside.detach() };
   } catch (error) {
     inside[Symbol.dispose]();
     throw error;
@@ -107,14 +115,22 @@ export function traceNetwork(backend: Backend, forward: Forward, inputShape: Sha
  * @param inputShape batch included
  * @throws Error when half precision is asked for and the backend, or one of the network's kernels, has none
  */
-export async function compile(
+export const compile = (
   backend: Backend,
   forward: Forward,
   inputShape: Shape,
+  options?: CompileOptions,
+): Promise<Plan> => compileMany(backend, ([input]) => forward(input), [inputShape], options);
+
+/** The same for a network of several inputs. */
+export async function compileMany(
+  backend: Backend,
+  forward: ForwardOfMany,
+  inputShapes: readonly Shape[],
   { onProgress, precision = 'full' }: CompileOptions = {},
 ): Promise<Plan> {
   if (precision === 'half' && backend.halfRefusal !== undefined) throw new Error(backend.halfRefusal);
-  const traced = traceNetwork(backend, forward, inputShape);
+  const traced = traceNetwork(backend, forward, inputShapes);
   const owned = new Set<Slot>();
   const allocate = (length: number): Slot => {
     const slot = backend.allocate(length);
@@ -127,19 +143,19 @@ export async function compile(
   const tensors: Tensor[] = [];
   try {
     const results = traced.outputs.map(({ slot }) => slot);
-    if (new Set([traced.input, ...results]).size <= results.length)
+    if (new Set([...traced.inputs, ...results]).size < traced.inputs.length + results.length)
       throw new Error('compile: a network gave its input, or one tensor twice, as output');
     const made = new Set(traced.calls.flatMap(outputSlots));
     if (!results.every((slot) => made.has(slot)))
       throw new Error('compile: a network gave one of its parameters as output');
-    const calls = await fuse(backend, { calls: traced.calls, input: traced.input, outputs: results }, allocate);
+    const calls = await fuse(backend, { calls: traced.calls, inputs: traced.inputs, outputs: results }, allocate);
 
     const written = new Set(calls.flatMap(outputSlots));
     const read = new Set(calls.flatMap(inputSlots));
     release([...owned].filter((slot) => !read.has(slot))); // what was only a step on the way to a constant
     const places = new Map<Slot, Slot>();
     for (const slot of read) {
-      if (slot === traced.input || written.has(slot) || owned.has(slot)) continue;
+      if (traced.inputs.includes(slot) || written.has(slot) || owned.has(slot)) continue;
       const constant = allocate(slot.length);
       backend.copy(slot, constant, { length: slot.length });
       places.set(slot, constant);
@@ -147,12 +163,15 @@ export async function compile(
     const constants = new Set(owned);
 
     for (const { shape, role } of [
-      { shape: inputShape, role: 'plan input' },
+      ...inputShapes.map((shape) => ({ shape, role: 'plan input' })),
       ...traced.outputs.map(({ shape }) => ({ shape, role: 'plan output' })),
     ])
       tensors.push(unscoped(() => Tensor.empty(backend, shape, role)));
-    const [input, ...outputs] = tensors;
-    places.set(traced.input, input.slot);
+    const inputs = tensors.slice(0, inputShapes.length);
+    const outputs = tensors.slice(inputShapes.length);
+    traced.inputs.forEach((slot, i) => {
+      places.set(slot, inputs[i].slot);
+    });
     traced.outputs.forEach(({ slot }, i) => {
       places.set(slot, outputs[i].slot);
     });
@@ -163,7 +182,7 @@ export async function compile(
     const half = precision === 'half' ? { results: new Set(outputs.map(({ slot }) => slot)) } : undefined;
     const program = await backend.prepare(placed, constants, { onProgress, half });
     release(program.packed ?? []);
-    return new Plan(placed, input, outputs, program, [...owned]);
+    return new Plan(placed, inputs, outputs, program, [...owned]);
   } catch (error) {
     release(owned);
     for (const tensor of tensors) tensor.dispose();

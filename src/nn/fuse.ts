@@ -1,10 +1,10 @@
 import type { Backend } from '../kernels/backend';
 import { inputSlots, isLinear, type KernelCall, LINEAR, outputSlots, type Slot } from '../kernels/kernel';
 
-/** Calls in which every slot is written once. Slots that no call writes are constants, `input` excepted. */
+/** Calls in which every slot is written once. Slots that no call writes are constants, `inputs` excepted. */
 export interface Trace {
   calls: readonly KernelCall[];
-  input: Slot;
+  inputs: readonly Slot[];
   outputs: readonly Slot[];
 }
 
@@ -42,11 +42,11 @@ const residualOf = (call: KernelCall) => (call.kernel === 'conv2d' ? call.inputs
  */
 export async function fuse(
   backend: Backend,
-  { calls, input, outputs }: Trace,
+  { calls, inputs, outputs }: Trace,
   allocate: (length: number) => Slot,
 ): Promise<KernelCall[]> {
   const written = new Set(calls.flatMap(outputSlots));
-  const isConstant = (slot: Slot) => slot !== input && !written.has(slot);
+  const isConstant = (slot: Slot) => !inputs.includes(slot) && !written.has(slot);
 
   const readers = new Map<Slot, number>();
   for (const slot of [...calls.flatMap(inputSlots), ...outputs]) readers.set(slot, (readers.get(slot) ?? 0) + 1);
@@ -79,8 +79,19 @@ export async function fuse(
     );
   };
 
-  /** Scale and shift per channel, where the call is nothing more than that, by constants. */
-  async function asScaleShift(call: KernelCall): Promise<{ source: Slot; scale: Vector; shift: Vector } | undefined> {
+  /**
+   * Scale and shift per channel, where the call is nothing more than that, by constants.
+   * @param channels how many, for a call that treats all alike
+   */
+  async function asScaleShift(
+    call: KernelCall,
+    channels?: number,
+  ): Promise<{ source: Slot; scale: Vector; shift: Vector } | undefined> {
+    if (call.kernel === 'scale' && channels !== undefined) {
+      const { factor, offset } = call.attributes;
+      const [scale, shift] = [factor, offset].map((value) => new Float64Array(channels).fill(value));
+      return { source: call.inputs.input, scale, shift };
+    }
     if (call.kernel === 'batchNorm') {
       const { input: source, mean, variance, gamma, beta } = call.inputs;
       if (![mean, variance, gamma, beta].every(isConstant)) return undefined;
@@ -95,7 +106,7 @@ export async function fuse(
     }
     if (call.kernel === 'multiply' || call.kernel === 'add') {
       const { left: source, right } = call.inputs;
-      if (!isConstant(right) || call.attributes.rightLength === call.attributes.length) return undefined;
+      if (!isConstant(right)) return undefined;
       const vector = await valuesOf(right);
       return call.kernel === 'multiply'
         ? { source, scale: vector, shift: vector.map(() => 0) }
@@ -105,12 +116,11 @@ export async function fuse(
   }
 
   async function foldIntoWeights(call: KernelCall): Promise<boolean> {
-    const affine = await asScaleShift(call);
-    if (!affine) return false;
-    const { source, scale, shift } = affine;
-    const place = mergeable(source);
-    const before = fused[place];
+    const before = fused[mergeable(inputSlots(call)[0])];
     if (!before || !isWeighted(before) || residualOf(before)) return false;
+    const affine = await asScaleShift(call, outputChannels(before));
+    if (affine?.source !== before.outputs.output) return false;
+    const { scale, shift } = affine;
     const weights = before.kernel === 'matmul' ? before.inputs.right : before.inputs.filter;
     if (!isConstant(weights)) return false;
     if (before.inputs.bias && !isConstant(before.inputs.bias)) return false;
@@ -122,6 +132,32 @@ export async function fuse(
     before.inputs.bias = make(shift.map((value, o) => (oldBias ? oldBias[o] * scale[o] : 0) + value));
     [before.outputs.output] = outputSlots(call);
     if (hasActivation(call)) before.attributes.activation = call.attributes.activation;
+    return true;
+  }
+
+  /** A scale and shift of what a scale and shift made: (x * s + t) * scale + shift = x * (s * scale) + (t * scale + shift). */
+  async function foldIntoScaleShift(call: KernelCall): Promise<boolean> {
+    const affine = await asScaleShift(call);
+    if (!affine || readers.get(affine.source) !== 1) return false;
+    const place = fused.findIndex((one) => outputSlots(one).includes(affine.source));
+    const before = fused[place];
+    if (!before || (hasActivation(before) && !isLinear(before.attributes.activation))) return false;
+    const first = await asScaleShift(before);
+    const { length: channels } = affine.scale;
+    if (first?.scale.length !== channels) return false;
+    const scale = first.scale.map((value, c) => value * affine.scale[c]);
+    const shift = first.shift.map((value, c) => value * affine.scale[c] + affine.shift[c]);
+    const [output] = outputSlots(call);
+    fused[place] = {
+      kernel: 'scaleShift',
+      inputs: { input: first.source, scale: make(scale), shift: make(shift) },
+      outputs: { output },
+      attributes: {
+        length: output.length,
+        channels,
+        activation: hasActivation(call) ? call.attributes.activation : LINEAR,
+      },
+    };
     return true;
   }
 
@@ -176,9 +212,9 @@ export async function fuse(
       (outWidth - 1) * strideX + filterWidth <= width;
     const place = fused.findIndex((one) => outputSlots(one).includes(call.inputs.input));
     const before = fused[place];
-    if (!isInside || before?.kernel !== 'scaleShift' || !isLinear(before.attributes.activation)) return;
+    if (!isInside || !before || (hasActivation(before) && !isLinear(before.attributes.activation))) return;
     if (readers.get(call.inputs.input) !== 1 || ![filter, bias ?? filter].every(isConstant)) return;
-    const affine = await asScaleShift(before);
+    const affine = await asScaleShift(before, inChannels);
     if (!affine || affine.scale.length !== inChannels) return;
     const { source, scale, shift } = affine;
     const [weights, oldBias] = [await valuesOf(filter), bias && (await valuesOf(bias))];
@@ -215,7 +251,14 @@ export async function fuse(
   }
 
   for (const call of calls) {
-    if ((await foldIntoWeights(call)) || foldResidual(call) || foldActivation(call) || foldChannels(call)) continue;
+    if (
+      (await foldIntoWeights(call)) ||
+      (await foldIntoScaleShift(call)) ||
+      foldResidual(call) ||
+      foldActivation(call) ||
+      foldChannels(call)
+    )
+      continue;
     await foldScaleBefore(call);
     fused.push(call.kernel === 'batchNorm' ? await asOneScaleShift(call) : call);
   }

@@ -37,6 +37,8 @@ export const platform: Platform = {
     return new Uint8Array(await response.arrayBuffer());
   },
 
+  readBeside: (location, path) => platform.readBytes(new URL(path, new URL(location, document.baseURI))),
+
   imageTypes: ['jpg', 'png', 'gif', 'bmp', 'webp', 'avif', 'heic'],
 
   async decodeImage(file) {

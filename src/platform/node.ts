@@ -3,10 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { decodeInThread, encodeInThread } from './image-thread';
+import { folderOf } from './model-folder';
 import type { Platform } from './platform';
 
 function hasVulkanLoader(): boolean {
@@ -124,6 +125,12 @@ export const platform: Platform = {
     const response = await fetch(location);
     if (!response.ok) throw new Error(`the server answered ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
+  },
+
+  async readBeside(location, path) {
+    if (typeof location === 'string') return folderOf(location)(path);
+    if (location.protocol === 'file:') return folderOf(fileURLToPath(location))(path);
+    return platform.readBytes(new URL(path, location));
   },
 
   imageTypes: ['jpg', 'png', 'gif', 'bmp', 'tiff'],

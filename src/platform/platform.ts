@@ -25,6 +25,11 @@ export interface Platform {
   gpu(): Promise<{ gpu: GPU; reason?: undefined } | { gpu?: undefined; reason: string }>;
   /** The bytes of a file (Node only), URL or path relative to the page (browser). */
   readBytes(location: string | URL): Promise<Uint8Array>;
+  /**
+   * The bytes of a file that another one names, relative to its own folder.
+   * @throws Error when it is not there, or (Node only) leads out of that folder
+   */
+  readBeside(location: string | URL, path: string): Promise<Uint8Array>;
   /** The types of image file that decodeImage() reads, by the names of the package image-size. */
   readonly imageTypes: readonly string[];
   /** The pixels of an image file, turned upright as its EXIF says. Rejects with what the decoder says. */

@@ -141,7 +141,7 @@ export function halfToNumber(bits: number): number {
 }
 
 /** bfloat16: the upper half of a float32. */
-function bfloatToNumber(bits: number): number {
+export function bfloatToNumber(bits: number): number {
   return new Float32Array(new Uint32Array([bits << 16]).buffer)[0];
 }
 

@@ -5,6 +5,7 @@ import {
   type Affine,
   ARCFACE_TEMPLATE,
   apply,
+  boxTransform,
   chipTransform,
   DLIB_TEMPLATE,
   invert,
@@ -179,6 +180,13 @@ test('mirrored: column j of the mirrored chip is column side - 1 - j of the chip
       assertClose(mirrored(mirrored(chip, 150), 150), chip, 1e-9);
     }),
   );
+});
+
+test('a box fills its chip, with its margin, stretched to a square', () => {
+  const toPhoto = boxTransform([100, 40, 50, 80], { side: 160, margin: 0.1 });
+  // Corners of the chip, which lie half a pixel before the middle of the first pixel and after that of the last.
+  assertClose(apply(toPhoto, [-0.5, -0.5]), [95 - 0.5, 32 - 0.5], 1e-9);
+  assertClose(apply(toPhoto, [159.5, 159.5]), [155 - 0.5, 128 - 0.5], 1e-9);
 });
 
 /** 68 landmarks, of which those that the template looks at lie where the template has them. */

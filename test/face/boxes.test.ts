@@ -108,4 +108,12 @@ test('any candidates: scores fall, the best is among them, every box lies betwee
   );
 });
 
+test('what else is known of the best box stays with it', () => {
+  const best = { box: [0, 0, 10, 10] satisfies Box, score: 0.9, name: 'best' };
+  const other = { box: [2, 0, 10, 10] satisfies Box, score: 0.3, name: 'other' };
+  const [merged] = mergeBoxes([other, best]);
+  assert.is(merged.name, 'best');
+  assertClose(merged.box, [0.5, 0, 10, 10], 1e-12);
+});
+
 test.run();

@@ -66,6 +66,19 @@ testOnEachDevice(test, 'a part of a photo, and what lies outside is zero', async
     assert.ok((await warp(backend, photo, [1, 0, left, 0, 1, top], 5)).every((value) => value === 0));
 });
 
+testOnEachDevice(test, 'a rectangle, with something else than black around the photo', async (backend) => {
+  const photo = noise(6, 4);
+  const isInside = (x: number, y: number) => x >= 0 && x < 6 && y >= 0 && y < 4;
+  using _ = scope();
+  const rectangle = warpPhoto(backend, photo, [1, 0, -1, 0, 1, -2], 9, 5, 114);
+  assert.equal(rectangle.shape, [1, 5, 9, 3]);
+  const expected = Array.from({ length: 45 }, (_, k) => {
+    const [x, y] = [(k % 9) - 1, Math.floor(k / 9) - 2];
+    return isInside(x, y) ? pixel(photo, x, y) : [114, 114, 114];
+  });
+  assertClose(await rectangle.data(), expected.flat(), 1e-6);
+});
+
 testOnEachDevice(test, 'turned by 90, 180 and 270 degrees, exactly', async (backend) => {
   const photo = noise(7, 7);
   for (const [toPhoto, from] of [

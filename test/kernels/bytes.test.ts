@@ -18,11 +18,15 @@ const test = suite('bytes that a call moves');
 const allocate = (length: number): Slot => ({ length });
 const slots = { random: random(1), input: allocate, constant: allocate, output: allocate };
 
-/** slice and crop read only the part that they give; what is updated in place is read as well. */
+/** slice, crop and view read only the part that they give, and repeated numbers once; what is updated in place is read as well. */
 const needed = (call: KernelCall): number => {
   const lengthOf = (slots: readonly Slot[]) => slots.reduce((sum, { length }) => sum + length, 0);
   const written = lengthOf(outputSlots(call));
   if (call.kernel === 'slice' || call.kernel === 'crop') return 2 * written;
+  if (call.kernel === 'view') {
+    const { sides, strides } = call.attributes;
+    return written + sides.reduce((product, side, axis) => product * (strides[axis] === 0 ? 1 : side), 1);
+  }
   return lengthOf(inputSlots(call)) + (isUpdate(call) ? 2 : 1) * written;
 };
 

@@ -13,6 +13,7 @@ import {
   ROWS,
   title,
 } from './case-sizes';
+import { GRAPH_CASES } from './graph-cases';
 import { TRAINING_CASES } from './training-cases';
 
 export type { Case, CaseSlots } from './case-sizes';
@@ -20,6 +21,7 @@ export type { Case, CaseSlots } from './case-sizes';
 /** For every kernel, cases that a backend must get right. A kernel without a row does not compile. */
 export const KERNEL_CASES: { [K in KernelName]: Case<K>[] } = {
   ...TRAINING_CASES,
+  ...GRAPH_CASES,
 
   conv2d: CONVOLUTIONS.flatMap((sizes, k) =>
     [false, true].map((epilogue) => ({

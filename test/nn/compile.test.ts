@@ -292,7 +292,24 @@ const NETWORKS: Network[] = [
         ];
       };
     },
-    plan: ['scaleShift', 'scaleShift', 'scaleShift', 'conv2d', 'conv2d', 'conv2d'],
+    plan: ['scaleShift', 'scaleShift', 'conv2d', 'conv2d', 'conv2d'],
+  },
+  {
+    title: 'a product and a sum with constants are one scale and shift, as is what all channels have in common',
+    inputShape: [2, 5, 4, 3],
+    make(weights) {
+      const [filter, other, factor, shift] = [
+        weights.normal(3, 3, 3, 4),
+        weights.normal(1, 1, 3, 4),
+        weights.normal(3),
+        weights.normal(3),
+      ];
+      return (x) => [
+        scale(conv2d(add(multiply(x, factor), shift), filter, { padding: 'valid' }), 0.5, 2),
+        conv2d(scale(x, 2, -1), other),
+      ];
+    },
+    plan: ['conv2d', 'conv2d'],
   },
   {
     title: 'what is read twice is not fused away',

@@ -19,8 +19,10 @@ import { multiply } from './multiply';
 import { crop, pad } from './pad';
 import { averagePool2d, averagePool2dGradient, maxPool2d, maxPool2dGradient } from './pool2d';
 import { prelu, preluInputGradient, preluSlopesGradient } from './prelu';
+import { reduce } from './reduce';
 import type { ReferenceKernel } from './reference-kernel';
 import { repeat } from './repeat';
+import { resample } from './resample';
 import { resizeBilinear } from './resize-bilinear';
 import { rightAnswers } from './right-answers';
 import { scale } from './scale';
@@ -28,7 +30,9 @@ import { scaleShift } from './scale-shift';
 import { sgdStep } from './sgd-step';
 import { sigmoid, sigmoidGradient } from './sigmoid';
 import { softmax, softmaxGradient } from './softmax';
+import { unary } from './unary';
 import { updateMoments } from './update-moments';
+import { binary, view } from './view';
 
 const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   activation,
@@ -42,6 +46,7 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   batchNormInputGradient,
   batchNormSums,
   batchNormTraining,
+  binary,
   channelMoments,
   channelSums,
   combine,
@@ -66,7 +71,9 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   prelu,
   preluInputGradient,
   preluSlopesGradient,
+  reduce,
   repeat,
+  resample,
   resizeBilinear,
   rightAnswers,
   scale,
@@ -79,7 +86,9 @@ const kernels: { [K in KernelName]: ReferenceKernel<K> } = {
   softmaxCrossEntropy,
   softmaxCrossEntropyGradient,
   softmaxGradient,
+  unary,
   updateMoments,
+  view,
 };
 
 const HALF_REFUSAL = 'reference: half precision is for GPUs; open a webgpu device, or compile with full precision';

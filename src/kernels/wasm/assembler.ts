@@ -196,16 +196,21 @@ export const f32x4 = {
   splat: unary<'f32', 'v128'>('v128', ...simd(0x13)),
   lane: (value: V128, lane: number) => expression('f32', value, simd(0x1f), [lane]),
   fromI32x4: unary<'v128', 'v128'>('v128', ...simd(0xfa)),
+  eq: binary('v128', ...simd(0x41)),
   gt: binary('v128', ...simd(0x44)),
   ge: binary('v128', ...simd(0x46)),
+  ceil: unary<'v128', 'v128'>('v128', ...simd(0x67)),
+  floor: unary<'v128', 'v128'>('v128', ...simd(0x68)),
   nearest: unary<'v128', 'v128'>('v128', ...simd(0x6a)),
+  abs: unary<'v128', 'v128'>('v128', ...simd(0xe0)),
   sqrt: unary<'v128', 'v128'>('v128', ...simd(0xe3)),
   add: binary('v128', ...simd(0xe4)),
   sub: binary('v128', ...simd(0xe5)),
   mul: binary('v128', ...simd(0xe6)),
   div: binary('v128', ...simd(0xe7)),
-  /** NaN on either side gives NaN. */
+  /** NaN on either side gives NaN, as in min. */
   max: binary('v128', ...simd(0xe9)),
+  min: binary('v128', ...simd(0xe8)),
   /** right < left ? right : left. One instruction on x86, and NaN on the left stays NaN, unlike min. */
   pmin: binary('v128', ...simd(0xea)),
   /** left < right ? right : left. */

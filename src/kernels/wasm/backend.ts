@@ -35,7 +35,9 @@ import { pad } from './pad';
 import { averagePool2dGradient, maxPool2dGradient } from './pool2d-gradient';
 import { prelu } from './prelu';
 import { preluInputGradient, preluSlopesGradient } from './prelu-gradient';
+import { reduce } from './reduce';
 import { repeat } from './repeat';
+import { resample } from './resample';
 import { resizeBilinear } from './resize-bilinear';
 import { rightAnswers } from './right-answers';
 import { scale } from './scale';
@@ -49,7 +51,9 @@ import { softmaxCrossEntropy, softmaxCrossEntropyGradient } from './softmax-cros
 import { softmaxGradient } from './softmax-gradient';
 import { Tables } from './tables';
 import { grainOf, type ThreadJob, Threads } from './threads';
+import { unary } from './unary';
 import { updateMoments } from './update-moments';
+import { binary, view } from './view';
 
 const kernels: Kernels = {
   conv2d,
@@ -101,6 +105,11 @@ const kernels: Kernels = {
   sgdStep,
   adamStep,
   updateMoments,
+  unary,
+  binary,
+  view,
+  resample,
+  reduce,
 };
 
 const planCall = <K extends KernelName>(call: KernelCall<K> & { kernel: K }, planning: Planning): Job[] =>

@@ -1,4 +1,4 @@
-import { type FunctionBuilder, f32x4, i32x4, type V128, v128 } from './assembler';
+import { type FunctionBuilder, f32x4, i32x4, type Local, type V128, v128 } from './assembler';
 
 /** m^3 times this polynomial, minus m^2 / 2, plus m, is log(1 + m) for 1 + m between sqrt(1/2) and sqrt(2). */
 const COEFFICIENTS = [
@@ -25,4 +25,14 @@ export const emitLog = (f: FunctionBuilder, value: V128): V128 => {
   const cubic = f32x4.mul(f32x4.mul(polynomial, m), square);
   const low = f32x4.add(cubic, f32x4.sub(f32x4.mul(n, f32x4.const(LN2_LOW)), f32x4.mul(square, f32x4.const(0.5))));
   return f32x4.add(f32x4.add(m, low), f32x4.mul(n, f32x4.const(LN2_HIGH)));
+};
+
+const [ZERO, INFINITE, MINUS_INFINITE] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY].map(f32x4.const);
+
+/** log(x) of all numbers: of 0, and of what is too small to be normal, minus infinity; of negative ones not a number. */
+export const emitLogOfAny = (f: FunctionBuilder, x: Local<'v128'>): V128 => {
+  const isNormal = f32x4.ge(x, f32x4.const(2 ** -126));
+  const small = v128.bitselect(MINUS_INFINITE, f32x4.const(Number.NaN), f32x4.ge(x, ZERO));
+  const known = f.let(v128.bitselect(emitLog(f, x), small, isNormal));
+  return v128.bitselect(x, known, f32x4.ge(x, INFINITE));
 };

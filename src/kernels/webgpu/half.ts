@@ -18,6 +18,7 @@ const FULL_INPUTS: { readonly [S in ShaderName]?: readonly number[] } = {
   addVectors: [],
   averagePool2d: [],
   batchNorm: [1, 2, 3, 4],
+  binary: [],
   concat: [],
   conv2d: [2],
   conv2dVectors: [2],
@@ -30,12 +31,16 @@ const FULL_INPUTS: { readonly [S in ShaderName]?: readonly number[] } = {
   multiply: [],
   pad: [],
   prelu: [1],
+  reduce: [],
+  resample: [1, 2],
   resizeBilinear: [],
   scale: [],
   scaleShift: [1, 2],
   sigmoid: [],
   slice: [],
   softmax: [],
+  unary: [],
+  view: [],
 };
 
 /** The places of the inputs that stay f32 in a shader that can hold its tensors in halves; undefined for one that cannot. */

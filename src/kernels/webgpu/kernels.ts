@@ -19,6 +19,7 @@ import { type Dispatch, scratchOf, type WebgpuKernel } from './dispatch';
 import { divideByRoot } from './divide-by-root';
 import { globalAveragePool } from './global-average-pool';
 import { globalAveragePoolGradient } from './global-average-pool-gradient';
+import { binary, reduce, resample, unary, view } from './graph-kernels';
 import { l2Normalize } from './l2-normalize';
 import { l2NormalizeGradient } from './l2-normalize-gradient';
 import { matmul } from './matmul';
@@ -55,6 +56,7 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   batchNormInputGradient,
   batchNormSums,
   batchNormTraining,
+  binary,
   channelMoments,
   channelSums,
   combine,
@@ -79,7 +81,9 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   prelu,
   preluInputGradient,
   preluSlopesGradient,
+  reduce,
   repeat,
+  resample,
   resizeBilinear,
   rightAnswers,
   scale,
@@ -92,7 +96,9 @@ const kernels: { [K in KernelName]: WebgpuKernel<K> } = {
   softmaxCrossEntropy,
   softmaxCrossEntropyGradient,
   softmaxGradient,
+  unary,
   updateMoments,
+  view,
 };
 
 function wholeCall<K extends KernelName>(call: KernelCall<K>): Dispatch[] {

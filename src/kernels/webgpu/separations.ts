@@ -1,4 +1,5 @@
 import { inputSlots, isLinear, type KernelCall, type KernelName, outputSlots, type Slot } from '../kernel';
+import { graphSeparations } from './graph-separations';
 
 /** How a call is cut along the axis that runs slowest: into images, rows or numbers, here called units. */
 export interface Separation {
@@ -18,7 +19,7 @@ interface Uncut {
   readonly length: number;
 }
 
-type Cut = readonly [slot: Slot | undefined, numbersOfUnit: number];
+export type Cut = readonly [slot: Slot | undefined, numbersOfUnit: number];
 
 /** Every slot that a call reads or writes. */
 export const everySlot = (call: KernelCall): Slot[] => [...inputSlots(call), ...outputSlots(call)];
@@ -43,6 +44,8 @@ const imageSizes = (sizes: { height: number; width: number; outHeight: number; o
 
 /** For every kernel how it is separated; undefined where the call at hand cannot be. */
 const separations: { [K in KernelName]: (call: KernelCall<K>) => Separation | undefined } = {
+  ...graphSeparations,
+
   // Number by number.
   activation: (call) =>
     stretches(call.attributes.length, 1, everySlot(call), (length) => ({

@@ -9,6 +9,7 @@ import batchNorm from '../../../shaders/batch-norm.wgsl';
 import batchNormInputGradient from '../../../shaders/batch-norm-input-gradient.wgsl';
 import batchNormSums from '../../../shaders/batch-norm-sums.wgsl';
 import batchNormTraining from '../../../shaders/batch-norm-training.wgsl';
+import binary from '../../../shaders/binary.wgsl';
 import channelMoments from '../../../shaders/channel-moments.wgsl';
 import combine from '../../../shaders/combine.wgsl';
 import concat from '../../../shaders/concat.wgsl';
@@ -37,8 +38,10 @@ import prelu from '../../../shaders/prelu.wgsl';
 import preluInputGradient from '../../../shaders/prelu-input-gradient.wgsl';
 import preluSlopesGradient from '../../../shaders/prelu-slopes-gradient.wgsl';
 import prelude from '../../../shaders/prelude.wgsl';
+import reduce from '../../../shaders/reduce.wgsl';
 import reduction from '../../../shaders/reduction.wgsl';
 import repeat from '../../../shaders/repeat.wgsl';
+import resample from '../../../shaders/resample.wgsl';
 import resizeBilinear from '../../../shaders/resize-bilinear.wgsl';
 import rightAnswers from '../../../shaders/right-answers.wgsl';
 import rows from '../../../shaders/rows.wgsl';
@@ -57,7 +60,9 @@ import storageF16 from '../../../shaders/storage-f16.wgsl';
 import storageF32 from '../../../shaders/storage-f32.wgsl';
 import sumRows from '../../../shaders/sum-rows.wgsl';
 import transpose from '../../../shaders/transpose.wgsl';
+import unary from '../../../shaders/unary.wgsl';
 import updateMoments from '../../../shaders/update-moments.wgsl';
+import view from '../../../shaders/view.wgsl';
 import widen from '../../../shaders/widen.wgsl';
 import window from '../../../shaders/window.wgsl';
 import winogradFilter from '../../../shaders/winograd-filter.wgsl';
@@ -99,6 +104,7 @@ const sources = {
   batchNormTraining: numbers + batchNormTraining,
   batchNormTrainingVectors: vectors + batchNormTraining,
   batchNorm,
+  binary,
   channelMoments: numbers + channelMoments,
   channelMomentsVectors: vectors + channelMoments,
   combine,
@@ -125,7 +131,9 @@ const sources = {
   preluInputGradient,
   preluSlopesGradient: reduction + preluSlopesGradient,
   prelu,
+  reduce,
   repeat,
+  resample,
   resizeBilinear,
   scaleShift,
   scale,
@@ -136,7 +144,9 @@ const sources = {
   sumRows: numbers + reduction + sumRows,
   sumRowsVectors: vectors + reduction + sumRows,
   transpose,
+  unary,
   updateMoments,
+  view,
   winogradFilter,
   winogradInput,
   winogradOutput: vectors + winogradOutput,

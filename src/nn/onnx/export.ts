@@ -38,7 +38,8 @@ export interface OnnxOptions {
  */
 export async function exportOnnx(backend: Backend, forward: Forward, options: OnnxOptions): Promise<OnnxModel> {
   const { inputShape, outputs: names } = options;
-  const traced = traceNetwork(backend, forward, [TRACED_BATCH, ...inputShape]);
+  const traced = traceNetwork(backend, ([input]) => forward(input), [[TRACED_BATCH, ...inputShape]]);
+  const [input] = traced.inputs;
   const outputs = traced.outputs.map(({ slot, shape: [batch, ...shape] }) => ({ slot, batch, shape }));
   try {
     if (names.length !== outputs.length)
@@ -48,13 +49,13 @@ export async function exportOnnx(backend: Backend, forward: Forward, options: On
     const parameterNames = new Map(Array.from(options.parameters?.() ?? [], ([name, { slot }]) => [slot, name]));
 
     const graph = new GraphWriter(backend, TRACED_BATCH, (slot) => parameterNames.get(slot));
-    graph.define(traced.input, { name: 'input', shape: inputShape });
+    graph.define(input, { name: 'input', shape: inputShape });
     for (const call of traced.calls) {
       const [output] = outputSlots(call); // what a network does at inference has one
       graph.define(output, addNodes(graph, call));
     }
     for (const [k, { slot, shape, batch }] of outputs.entries()) {
-      if (slot === traced.input || graph.isConstant(slot) || batch !== TRACED_BATCH)
+      if (slot === input || graph.isConstant(slot) || batch !== TRACED_BATCH)
         throw new Error(`onnx: output ${names[k]} ${formatShape(shape)} is not computed image by image from the input`);
       graph.name(slot, shape, names[k]);
     }

@@ -1,4 +1,16 @@
 export { exportOnnx, ONNX_VERSIONS, type OnnxOptions } from './export';
+export { freezeOnnx } from './freeze';
+export {
+  MEMORY_LIMIT,
+  type OnnxNetwork,
+  type OnnxPlan,
+  type OnnxPlanOptions,
+  type OnnxPort,
+  type OnnxResult,
+  type OpenOnnxOptions,
+  openOnnx,
+} from './import';
+export type { OnnxLayer } from './layers';
 export {
   decodeOnnx,
   encodeOnnx,

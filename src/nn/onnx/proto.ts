@@ -214,6 +214,7 @@ const describe = <N extends MessageName>(name: N): GenMessage<Shape<N>> =>
   messageDesc<Shape<N>>(file, NAMES.indexOf(name));
 
 export const ModelProto = describe('ModelProto');
+export const GraphProto = describe('GraphProto');
 export const NodeProto = describe('NodeProto');
 export const AttributeProto = describe('AttributeProto');
 export const TensorProto = describe('TensorProto');

@@ -4,7 +4,8 @@ import { differentiable } from '../record';
 import { expectChannels } from '../shape';
 import type { Tensor } from '../tensor';
 
-function activation(operation: string, input: Tensor, f: Activation): Tensor {
+/** f(x) for every number; the operation is named in errors. Any shape. */
+export function activation(operation: string, input: Tensor, f: Activation): Tensor {
   const output = outputOf(operation, [input], input.shape);
   output.backend.run({
     kernel: 'activation',
