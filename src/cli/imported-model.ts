@@ -58,7 +58,7 @@ export async function info(file: string, { shape: wanted, json }: InfoOptions): 
     );
     const of = network.inputs.map(({ name }) => `${name} ${shapes[name].join(' x ')}`).join(', ');
     printLine(
-      `${layers.length} layers, ${digits(report.parameters / 1e6)} million parameters, ` +
+      `${layers.length} ${layers.length === 1 ? 'layer' : 'layers'}, ${digits(report.parameters / 1e6)} million parameters, ` +
         `${digits(report.multiplyAdds / 1e6)} million multiply-adds for ${of}. Opset ${network.opset}` +
         `${network.producer ? `, made by ${network.producer}` : ''}.`,
     );

@@ -92,9 +92,13 @@ export interface NetworkTrace {
  * Runs a network once on a backend that computes nothing and writes down what it would.
  *
  * @param backend where the network's parameters are
- * @param inputShapes batch included
+ * @param inputShape batch included
  */
-export function traceNetwork(backend: Backend, forward: ForwardOfMany, inputShapes: readonly Shape[]): NetworkTrace {
+export const traceNetwork = (backend: Backend, forward: Forward, inputShape: Shape): NetworkTrace =>
+  traceMany(backend, ([input]) => forward(input), [inputShape]);
+
+/** The same for a network of several inputs. */
+export function traceMany(backend: Backend, forward: ForwardOfMany, inputShapes: readonly Shape[]): NetworkTrace {
   const tracing = new TracingBackend(backend);
   const inside = scope();
   try {
@@ -130,7 +134,7 @@ export async function compileMany(
   { onProgress, precision = 'full' }: CompileOptions = {},
 ): Promise<Plan> {
   if (precision === 'half' && backend.halfRefusal !== undefined) throw new Error(backend.halfRefusal);
-  const traced = traceNetwork(backend, forward, inputShapes);
+  const traced = traceMany(backend, forward, inputShapes);
   const owned = new Set<Slot>();
   const allocate = (length: number): Slot => {
     const slot = backend.allocate(length);

@@ -38,7 +38,7 @@ export interface OnnxOptions {
  */
 export async function exportOnnx(backend: Backend, forward: Forward, options: OnnxOptions): Promise<OnnxModel> {
   const { inputShape, outputs: names } = options;
-  const traced = traceNetwork(backend, ([input]) => forward(input), [[TRACED_BATCH, ...inputShape]]);
+  const traced = traceNetwork(backend, forward, [TRACED_BATCH, ...inputShape]);
   const [input] = traced.inputs;
   const outputs = traced.outputs.map(({ slot, shape: [batch, ...shape] }) => ({ slot, batch, shape }));
   try {

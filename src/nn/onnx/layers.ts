@@ -2,7 +2,7 @@ import type { Backend } from '../../kernels/backend';
 import { multiplyAdds } from '../../kernels/multiply-adds';
 import { type Shape, sizeOf } from '../../tensor/shape';
 import { TracingBackend } from '../../tensor/trace';
-import { traceNetwork } from '../compile';
+import { traceMany } from '../compile';
 import { elementType, isFloat, shapeOf } from './element';
 import { evaluateGraph, type ModelGraph } from './model-graph';
 import type { OnnxTensor } from './proto';
@@ -34,7 +34,7 @@ export function layersOf(
 ): OnnxLayer[] {
   const layers: OnnxLayer[] = [];
   const counted = new Set<string>();
-  const traced = traceNetwork(
+  const traced = traceMany(
     backend,
     (tensors) => {
       const values = graph.inputs.map(({ name }, k): [string, Value] => [
