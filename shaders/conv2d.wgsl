@@ -35,6 +35,7 @@ struct Sizes {
 @group(0) @binding(3) var<storage, read> bias: array<f32>;
 @group(0) @binding(4) var<storage, read> residual: array<Lanes>;
 @group(0) @binding(5) var<storage, read_write> output: array<Lanes>;
+@group(0) @binding(6) var<storage, read_write> moments: array<f32>; // [tiles down, 2, columns], if MOMENTS
 
 // The input lies in memory with c, hence k, running fastest.
 const LEFT_TURNED = true;
@@ -216,5 +217,13 @@ fn store(part: u32, row: u32, column: u32, sums: vec4f) {
       z += f32(first_lane(residual[index + c]));
     }
     output[index + c] = lanes_of(real4(real(activate(z, sizes.slope, sizes.ceiling))));
+  }
+}
+
+fn store_moments(tile: u32, column: u32, mean: vec4f, variance: vec4f) {
+  let start = tile * 2u * sizes.columns;
+  for (var c = 0u; c < 4u && column + c < sizes.columns; c++) {
+    moments[start + column + c] = mean[c];
+    moments[start + sizes.columns + column + c] = variance[c];
   }
 }

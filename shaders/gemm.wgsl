@@ -29,6 +29,7 @@
 //   fn right_at(slot) -> real4                       the same of columns
 //   fn advance()                                     moves all loads on by TILE_INNER
 //   fn store(part, row, column, sums)                takes four columns of a row, or less at the edge
+//   fn store_moments(tile, column, mean, variance)    takes those of four columns over the rows of a tile, if MOMENTS
 //
 // Each comes in two forms: after lanes-4.wgsl, where all channels are multiples of four, and after lanes-1.wgsl.
 
@@ -38,6 +39,8 @@ override TILE_INNER = 16u; // a multiple of 4
 override ROWS_PER_THREAD = 4u; // 4, 8 or 16
 override COLUMN_VECTORS = 1u; // vectors of four columns that a thread computes: 1 or 2
 override SLICES = 1u; // a power of two; several only where a thread computes 4 x 4 numbers
+
+override MOMENTS = false; // whether the product is followed by moments; there is one part then
 
 override SLICE_THREADS = TILE_ROWS / ROWS_PER_THREAD * (TILE_COLUMNS / 4u / COLUMN_VECTORS);
 override THREADS = SLICE_THREADS * SLICES;
@@ -139,6 +142,42 @@ fn store_block(part: u32, row: u32, column: u32, sums: mat4x4f) {
   for (var r = 0u; r < 4u; r++) {
     store(part, row + r, column, sums[r]);
   }
+}
+
+// Sums over all rows of the tile, out of those that each thread has over its own: a row of threads puts theirs into
+// the left tile, which nobody needs any more, and whoever wants the sums of a column goes down it. MOMENTS need room for
+// TILE_ROWS / ROWS_PER_THREAD rows of sums: ROWS_PER_THREAD * TILE_INNER is not less than TILE_COLUMNS.
+fn share_sums(local: u32, row: u32, column: u32, columns_apart: u32, near: vec4f, far: vec4f) {
+  workgroupBarrier();
+  if (local < SLICE_THREADS) {
+    left_tile[row * (TILE_COLUMNS / 4u) + column] = near;
+    if (COLUMN_VECTORS > 1u) {
+      left_tile[row * (TILE_COLUMNS / 4u) + column + columns_apart] = far;
+    }
+  }
+  workgroupBarrier();
+}
+
+fn shared_sum(column: u32) -> vec4f {
+  var sum = vec4f();
+  for (var row = 0u; row < TILE_ROWS / ROWS_PER_THREAD; row++) {
+    sum += left_tile[row * (TILE_COLUMNS / 4u) + column];
+  }
+  return sum;
+}
+
+fn rows_added(numbers: mat4x4f) -> vec4f {
+  return numbers[0] + numbers[1] + numbers[2] + numbers[3];
+}
+
+// Of four rows, those among the first `count` of the tile.
+fn squares(numbers: mat4x4f, mean: vec4f, row: u32, count: u32) -> vec4f {
+  var sum = vec4f();
+  for (var r = 0u; r < 4u; r++) {
+    let d = numbers[r] - mean;
+    sum += select(vec4f(), d * d, row + r < count);
+  }
+  return sum;
 }
 
 // The number of the workgroup comes by itself, not in a struct with the number of the thread: only so can a compiler
@@ -255,9 +294,44 @@ fn main(
 
   if (SLICES > 1u) {
     near0 = slices_added(local, near0);
-    if (local >= SLICE_THREADS) {
-      return;
+  }
+  if (MOMENTS) {
+    // In two passes: the mean first, then the squares of what differs from it. Rows past the last are sums of zeros.
+    let count = min(TILE_ROWS, sizes.rows - first_row);
+    let near = rows_added(near0) + rows_added(near1) + rows_added(near2) + rows_added(near3);
+    let far = rows_added(far0) + rows_added(far1) + rows_added(far2) + rows_added(far3);
+    share_sums(local, my_row, my_column, columns_apart, near, far);
+    let near_mean = shared_sum(my_column) / f32(count);
+    var far_mean = vec4f();
+    if (COLUMN_VECTORS > 1u) {
+      far_mean = shared_sum(my_column + columns_apart) / f32(count);
     }
+    let my_first = 4u * my_row;
+    var near_squares = squares(near0, near_mean, my_first, count);
+    var far_squares = squares(far0, far_mean, my_first, count);
+    if (ROWS_PER_THREAD > 4u) {
+      near_squares += squares(near1, near_mean, my_first + 4u * rows_apart, count);
+      far_squares += squares(far1, far_mean, my_first + 4u * rows_apart, count);
+    }
+    if (ROWS_PER_THREAD > 8u) {
+      near_squares += squares(near2, near_mean, my_first + 8u * rows_apart, count);
+      near_squares += squares(near3, near_mean, my_first + 12u * rows_apart, count);
+      far_squares += squares(far2, far_mean, my_first + 8u * rows_apart, count);
+      far_squares += squares(far3, far_mean, my_first + 12u * rows_apart, count);
+    }
+    share_sums(local, my_row, my_column, columns_apart, near_squares, far_squares);
+    if (local < SLICE_THREADS && my_row == 0u) {
+      let tile = first_row / TILE_ROWS;
+      let columns = first_column + 4u * my_column;
+      store_moments(tile, columns, near_mean, shared_sum(my_column) / f32(count));
+      if (COLUMN_VECTORS > 1u) {
+        let far_sum = shared_sum(my_column + columns_apart);
+        store_moments(tile, columns + 4u * columns_apart, far_mean, far_sum / f32(count));
+      }
+    }
+  }
+  if (local >= SLICE_THREADS) {
+    return;
   }
   let row = first_row + 4u * my_row;
   let column = first_column + 4u * my_column;

@@ -27,7 +27,8 @@ const MOST_PROGRAMS = 2;
  * The function is called each time, and only its kernels are left out: what it writes from the host (images, labels,
  * what dropout drops) and the scalars that it computes (the learning rate) go into the program before it runs. Where
  * the calls are not those of a program that is kept, as for a batch of another size, another one is made. The results
- * are those of the same function called directly, to the bit.
+ * are those of the same function called directly, to the bit; on WebGPU but for the rounding of the moments that batch
+ * norm takes, which come out of the convolution's tiles there. From run to run they are the same, to the bit.
  *
  * The function must not read numbers, nor keep tensors that it makes except by returning them; it may change tensors
  * that exist with assign(). Arrays it makes tensors of must stay as they are until run() goes on.

@@ -3,6 +3,7 @@ import type { KernelCall, Slot } from '../kernel';
 import { createBuffers, MAP_MODE_READ } from './buffers';
 import { candidates } from './candidates';
 import { createCommands } from './commands';
+import { conv2dWithMoments } from './conv2d';
 import { type Counts, noCounts } from './counts';
 import { type GpuFeatures, openDevice, wordsFor } from './device';
 import { type Dispatch, foldWorkgroups, scratchOf, UNIFORM_STRIDE, writeUniforms } from './dispatch';
@@ -101,10 +102,20 @@ export async function openWebgpu({
     const isBindable = chosen?.dispatches.flatMap(scratchOf).every(({ length }) => length <= limit);
     return chosen && isBindable ? chosen.dispatches : dispatchesOf(call, limit);
   };
-  const preparedDispatches = (call: KernelCall): Dispatch[] => {
-    const dispatches = dispatchesFor(call);
-    profiler.note(call, dispatches);
-    return dispatches;
+  /** Those of each call. Of a convolution and the moments of its output the one does part of the other's work. */
+  const preparedDispatches = (calls: readonly KernelCall[]): Dispatch[][] => {
+    const prepared = calls.map(dispatchesFor);
+    for (const [k, call] of calls.entries()) {
+      const next = calls[k + 1];
+      const joined = next && conv2dWithMoments(call, prepared[k], next);
+      const isBindable = joined
+        ?.flat()
+        .flatMap(scratchOf)
+        .every(({ length }) => length <= buffers.bindingLimit);
+      if (joined && isBindable) prepared.splice(k, 2, ...joined);
+      profiler.note(call, prepared[k]);
+    }
+    return prepared;
   };
 
   const halfRefusal =
@@ -196,7 +207,7 @@ export async function openWebgpu({
     },
 
     async prepare(calls, constants, { onProgress, half } = {}) {
-      if (!half) return prepareProgram(calls.map(preparedDispatches), backstage, onProgress);
+      if (!half) return prepareProgram(preparedDispatches(calls), backstage, onProgress);
       if (halfRefusal !== undefined) throw new Error(halfRefusal);
       const slots = { constants, results: half.results };
       return prepareHalfProgram(calls, slots, halves, { ...backstage, note: profiler.note }, onProgress);

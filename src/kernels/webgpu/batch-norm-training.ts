@@ -6,22 +6,36 @@ import { type Reduction, reductionIntegers, reductionWorkgroups, shareRows } fro
 /** A second dispatch merges the moments of the parts, if there are several. */
 export const channelMoments: WebgpuKernel<'channelMoments'> = ({ inputs, outputs, attributes }) => {
   const { length, channels } = attributes;
-  const rows = length / channels;
+  return mergedMoments({ sets: inputs.input, size: 1, rows: length / channels, channels }, outputs.output);
+};
+
+/** The moments of consecutive rows, `size` at a time, the last of what is left: [sets, 2, channels]. */
+export interface MomentsOfSets {
+  sets: Slot;
+  /** 1 stands for the rows themselves, [rows, channels]. */
+  size: number;
+  rows: number;
+  channels: number;
+}
+
+/** Merges the moments of all sets; where they are many, in parts first. */
+export function mergedMoments({ sets, size, rows, channels }: MomentsOfSets, output: Slot): Dispatch[] {
   const lanes = lanesOf(channels);
-  const reduction = shareRows(rows, channels, lanes);
+  const count = Math.ceil(rows / size);
+  const reduction = shareRows(count, channels, lanes);
   const { parts, share } = reduction;
-  const merge = (sets: Reduction, set: number) => ({
+  const merge = (some: Reduction, ofSize: number) => ({
     shader: withLanes('channelMoments', lanes),
-    integers: [...reductionIntegers(sets), rows, set],
-    workgroups: reductionWorkgroups(sets),
+    integers: [...reductionIntegers(some), rows, ofSize],
+    workgroups: reductionWorkgroups(some),
   });
-  if (parts === 1) return [{ ...merge(reduction, 1), inputs: [inputs.input], output: outputs.output }];
+  if (parts === 1) return [{ ...merge(reduction, size), inputs: [sets], output }];
   const partial = { length: 2 * parts * channels };
   return [
-    { ...merge(reduction, 1), inputs: [inputs.input], output: partial, isScratch: true },
-    { ...merge(shareRows(parts, channels, lanes, 1), share), inputs: [partial], output: outputs.output },
+    { ...merge(reduction, size), inputs: [sets], output: partial, scratch: [partial] },
+    { ...merge(shareRows(parts, channels, lanes, 1), share * size), inputs: [partial], output },
   ];
-};
+}
 
 /** Joins the moments of two sets of rows, pair [2, 2, channels], the first of `first` (two or more) rows of `total`. */
 export function mergeMoments(pair: Slot, channels: number, first: number, total: number, output: Slot): Dispatch {
@@ -72,7 +86,7 @@ export const batchNormSums: WebgpuKernel<'batchNormSums'> = ({ inputs, outputs, 
   return [
     {
       ...sum(reduction, false, true),
-      ...{ inputs: operands, output: partial, moreOutputs: [undefined], isScratch: true },
+      ...{ inputs: operands, output: partial, moreOutputs: [undefined], scratch: [partial] },
     },
     {
       ...sum(shareRows(parts, channels, lanes, 1), true, false),

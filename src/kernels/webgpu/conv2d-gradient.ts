@@ -103,5 +103,5 @@ export function tiledFilterGradient(
   if (parts === 1) return [product(output)];
   const weights = rows * outChannels;
   const partial = { length: parts * weights };
-  return [{ ...product(partial), isScratch: true }, sumParts(partial, parts, weights, output)];
+  return [{ ...product(partial), scratch: [partial] }, sumParts(partial, parts, weights, output)];
 }

@@ -20,8 +20,8 @@ export interface Dispatch {
   output: Slot;
   /** The bindings after the output: other slots that the shader writes, likewise. At most one may be absent. */
   moreOutputs?: readonly (Slot | undefined)[];
-  /** Whether the outputs are scratch: slots of no backend, which get buffers only for the dispatches after this one. */
-  isScratch?: boolean;
+  /** The outputs that are scratch: slots of no backend, which get buffers only for the dispatches after this one. */
+  scratch?: readonly Slot[];
   /** Binding 0, a struct of whole numbers (i32 or u32) followed by real ones (f32). */
   integers: readonly number[];
   reals?: readonly number[];
@@ -30,8 +30,7 @@ export interface Dispatch {
 }
 
 /** The slots that a dispatch writes first and that need buffers from here on. */
-export const scratchOf = ({ isScratch, output, moreOutputs = [] }: Dispatch): Slot[] =>
-  isScratch ? [output, ...moreOutputs].flatMap((slot) => slot ?? []) : [];
+export const scratchOf = ({ scratch = [] }: Dispatch): readonly Slot[] => scratch;
 
 export type WebgpuKernel<K extends KernelName> = (call: KernelCall<K>) => Dispatch[];
 

@@ -20,8 +20,8 @@ const FULL_INPUTS: { readonly [S in ShaderName]?: readonly number[] } = {
   batchNorm: [1, 2, 3, 4],
   binary: [],
   concat: [],
-  conv2d: [2],
-  conv2dVectors: [2],
+  conv2d: [2, 5], // 5 the moments, which training alone wants
+  conv2dVectors: [2, 5],
   conv2dInputGradient: [], // also the product with a transposed right operand
   conv2dInputGradientVectors: [],
   depthwiseConv2d: [2],

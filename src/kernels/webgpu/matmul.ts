@@ -64,7 +64,7 @@ const transpose = (input: Slot, output: Slot, rows: number, columns: number): Di
   shader: 'transpose',
   inputs: [input],
   output,
-  isScratch: true,
+  scratch: [output],
   integers: [rows * columns, rows, columns],
   workgroups: workgroupsFor(rows * columns),
 });
@@ -85,7 +85,7 @@ function finish(
   if (!bias && isLinear(activation)) return product(output);
   const length = rows * columns;
   const sums = { length };
-  const dispatches = product(sums).map((one) => (one.output === sums ? { ...one, isScratch: true } : one));
+  const dispatches = product(sums).map((one) => (one.output === sums ? { ...one, scratch: [sums] } : one));
   const epilogue = bias
     ? add({
         kernel: 'add',

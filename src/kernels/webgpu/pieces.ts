@@ -69,8 +69,8 @@ export function dispatchesInPieces(call: KernelCall, limit: number, kernels: Ker
   // Whoever writes a scratch first. A piece writes nothing else besides.
   return dispatches.map((dispatch) => {
     const written = [dispatch.output, ...(dispatch.moreOutputs ?? [])];
-    const fresh = written.filter((slot) => slot && scratch.delete(slot));
-    return fresh.length > 0 ? { ...dispatch, isScratch: true } : dispatch;
+    const fresh = written.flatMap((slot) => (slot && scratch.delete(slot) ? [slot] : []));
+    return { ...dispatch, scratch: [...(dispatch.scratch ?? []), ...fresh] };
   });
 }
 

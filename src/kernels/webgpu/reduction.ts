@@ -70,7 +70,7 @@ export function reduce(term: Term, reduction: Reduction, output: Slot): Dispatch
   if (parts === 1) return [first(output)];
   const width = columns * lanes;
   const partial = { length: parts * width };
-  return [{ ...first(partial), isScratch: true }, sumParts(partial, parts, width, output)];
+  return [{ ...first(partial), scratch: [partial] }, sumParts(partial, parts, width, output)];
 }
 
 /** Adds up the rows of [parts, width] in one go. */
