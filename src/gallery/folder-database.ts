@@ -51,7 +51,8 @@ export class FolderDatabase implements Database {
   }
 
   async run(script: string): Promise<void> {
-    await this.#pglite.exec(script);
+    // The script may begin a transaction itself, which then is this one: if it fails, that ends before anything else runs.
+    await this.#pglite.transaction((transaction) => transaction.exec(script));
   }
 
   transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
+import { countTemplateChange } from './counters';
 import type { Queries } from './database';
 import { currentEmbedder } from './embedders';
-import { countTemplateChange } from './gallery';
 import { distanceOfCosine } from './nearest';
 import { QUEUE_SCHEMA } from './photo-queue';
 import { readTable } from './vectors';

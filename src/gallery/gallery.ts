@@ -1,5 +1,6 @@
 import type { Box } from '../face/boxes';
 import type { Calibration } from '../face/verify';
+import { countTemplateChange, unerased } from './counters';
 import { type Database, type Queries, realArray } from './database';
 import {
   currentEmbedder,
@@ -9,6 +10,7 @@ import {
   requireEmbedder,
 } from './embedders';
 import { FolderDatabase, type FolderOptions } from './folder-database';
+import { forgetPerson } from './forget';
 import { migrate } from './migrations';
 import { ServerDatabase } from './server-database';
 
@@ -132,7 +134,6 @@ export class Gallery {
    * @throws GalleryError when there is nobody of that name
    */
   async forget(name: string, threshold: number): Promise<{ templates: number; faces: number }> {
-    const { forgetPerson } = await import('./forget');
     const erased = await this.database.transaction(async (queries) => {
       const personId = await personOf(queries, name);
       if (personId === undefined) throw this.#nobody(name);
@@ -176,9 +177,7 @@ export class Gallery {
 
   /** What was deleted is taken from the disk, also where that was interrupted. */
   async eraseDeleted(): Promise<void> {
-    const [{ value }] = await this.database.query<{ value: number }>(
-      "SELECT value FROM likeness.counter WHERE name = 'erasing'",
-    );
+    const value = await unerased(this.database);
     if (value === 0) return;
     const tables = ['template', 'face', 'photo', 'person', 'refusal', 'claim'].map((table) => `likeness.${table}`);
     await this.database.erase(tables);
@@ -237,11 +236,6 @@ export async function addTemplates(
   );
   if (rows.length > 0) await countTemplateChange(queries);
   return rows.length;
-}
-
-/** For those who keep templates in memory. */
-export async function countTemplateChange(queries: Queries): Promise<void> {
-  await queries.query("UPDATE likeness.counter SET value = value + 1 WHERE name = 'templates'");
 }
 
 /** Locks the person's row where there is one, so that it stays until the transaction ends. */

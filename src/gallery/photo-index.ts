@@ -1,3 +1,4 @@
+import { forgottenSoFarLocked } from './counters';
 import { parseRealArray, type Queries, realArray } from './database';
 import type { GalleryEmbedder } from './embedders';
 import { boxText, type FoundFace, type PhotoFile, parseBox } from './gallery';
@@ -29,10 +30,7 @@ export async function storePhoto(
   { width = 0, height = 0, faces = [], error }: LookedAt,
   forgotten: number,
 ): Promise<boolean> {
-  const [{ value }] = await queries.query<{ value: number }>(
-    "SELECT value FROM likeness.counter WHERE name = 'forgotten' FOR SHARE",
-  );
-  if (value !== forgotten && faces.length > 0) {
+  if ((await forgottenSoFarLocked(queries)) !== forgotten && faces.length > 0) {
     await queries.query('INSERT INTO likeness.withheld VALUES ($1) ON CONFLICT DO NOTHING', [content]);
     return false;
   }

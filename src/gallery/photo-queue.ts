@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type PgBoss from 'pg-boss';
+import { forgottenSoFar } from './counters';
 import type { Database, Queries, Value } from './database';
 import type { GalleryEmbedder } from './embedders';
 
@@ -86,9 +87,7 @@ export class PhotoQueue {
   /** Takes up to so many photos that wait. */
   async take(count: number): Promise<PhotoJob[]> {
     return this.#database.transaction(async (queries) => {
-      const [{ value: forgotten }] = await queries.query<{ value: number }>(
-        "SELECT value FROM likeness.counter WHERE name = 'forgotten'",
-      );
+      const forgotten = await forgottenSoFar(queries);
       const jobs = await this.#boss.fetch<{ path: string; stamp: string; personId?: string }>(this.#queue, {
         batchSize: count,
         db: adapter(queries),

@@ -1,5 +1,6 @@
 import { intersectionOverUnion } from '../face/boxes';
 import type { Calibration } from '../face/verify';
+import { forgottenSoFar } from './counters';
 import type { Queries } from './database';
 import {
   addEmbedder,
@@ -19,7 +20,8 @@ export interface ReEmbedOptions {
   signal?: AbortSignal;
   /** Leave out what cannot be made anew, in place of refusing to change over. Default false. */
   isLossAccepted?: boolean;
-  onPhoto?: (done: number, total: number) => void;
+  onStart?: (photos: number) => Promise<void>;
+  onPhoto?: () => void;
 }
 
 export interface ReEmbedResult {
@@ -59,12 +61,10 @@ export async function reEmbed(
   if (after.id === before.id)
     throw new GalleryError(`the gallery ${gallery.place} has embeddings of this model already`);
   const paths = await pathsToDo(database, before, after);
-  const [{ value: forgotten }] = await database.query<{ value: number }>(
-    "SELECT value FROM likeness.counter WHERE name = 'forgotten'",
-  );
+  const forgotten = await forgottenSoFar(database);
+  await options.onStart?.(paths.length);
   const lost: ReEmbedResult['lost'] = [];
   const shown: PhotoFile[] = [];
-  let done = 0;
   async function* files(): AsyncGenerator<File> {
     for (const path of paths) {
       options.signal?.throwIfAborted();
@@ -82,7 +82,7 @@ export async function reEmbed(
     if (!photo) break;
     const reasons = await database.transaction((queries) => storeAnew(queries, before, after, photo, seen, forgotten));
     lost.push(...reasons.map((reason) => ({ path: photo.path, reason })));
-    options.onPhoto?.(++done, paths.length);
+    options.onPhoto?.();
   }
   if (lost.length > 0 && !options.isLossAccepted)
     throw new GalleryError(

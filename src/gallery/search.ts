@@ -1,4 +1,5 @@
 import type { Backend } from '../kernels/backend';
+import { templateChanges } from './counters';
 import type { GalleryEmbedder } from './embedders';
 import { type ComparedBy, EmbeddingMatrix } from './embedding-matrix';
 import type { Gallery } from './gallery';
@@ -76,10 +77,7 @@ export class GallerySearch {
   /** Another number after each change of the templates; of the index, which changes with each photo, always another. */
   async #change(): Promise<number> {
     if (this.#table === 'face') return Number.NaN;
-    const [{ value }] = await this.#gallery.database.query<{ value: number }>(
-      "SELECT value FROM likeness.counter WHERE name = 'templates'",
-    );
-    return value;
+    return templateChanges(this.#gallery.database);
   }
 
   async #size(): Promise<number> {

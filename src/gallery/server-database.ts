@@ -1,6 +1,7 @@
 import type { Sql, TransactionSql } from 'postgres';
 import type { Database, Queries, Value } from './database';
 
+/** Of one process, unless the address says otherwise: postgres://...?max=2 */
 const MOST_CONNECTIONS = 4;
 const SECONDS_TO_CONNECT = 10;
 
@@ -20,10 +21,11 @@ export class ServerDatabase implements Database {
    * @throws Error in one sentence that names the server, and neither user nor password
    */
   static async open(address: string): Promise<ServerDatabase> {
-    const place = placeOf(address);
+    const url = parseAddress(address);
+    const place = `${url.protocol}//${url.host}${url.pathname}`;
     const { default: postgres } = await loadClient();
     const sql = postgres(address, {
-      max: MOST_CONNECTIONS,
+      max: Number(url.searchParams.get('max')) || MOST_CONNECTIONS,
       connect_timeout: SECONDS_TO_CONNECT,
       onnotice: () => {},
       connection: { application_name: 'likeness' },
@@ -55,6 +57,9 @@ export class ServerDatabase implements Database {
     const connection = await this.#sql.reserve();
     try {
       await connection.unsafe(script);
+    } catch (error) {
+      await connection.unsafe('ROLLBACK'); // the script may have begun a transaction
+      throw error;
     } finally {
       connection.release();
     }
@@ -91,7 +96,7 @@ async function rowsOf<Row extends object>(
   statement: string,
   values: readonly Value[],
 ): Promise<Row[]> {
-  return [...(await queries.unsafe<Row[]>(statement, [...values]))];
+  return [...(await queries.unsafe<Row[]>(statement, [...values], { prepare: true }))];
 }
 
 async function* copyOf(queries: Sql | TransactionSql, query: string): AsyncGenerator<Uint8Array> {
@@ -99,15 +104,12 @@ async function* copyOf(queries: Sql | TransactionSql, query: string): AsyncGener
   for await (const piece of stream) if (piece instanceof Uint8Array) yield piece;
 }
 
-/** Host, port and database. */
-function placeOf(address: string): string {
-  let url: URL;
+function parseAddress(address: string): URL {
   try {
-    url = new URL(address);
+    return new URL(address);
   } catch {
     throw new Error('the address of the database cannot be understood; write postgres://user:password@host:port/name');
   }
-  return `${url.protocol}//${url.host}${url.pathname}`;
 }
 
 function reasonOf(error: unknown): string {
