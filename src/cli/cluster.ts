@@ -6,7 +6,8 @@ import { PhotoQueue } from '../gallery/photo-queue';
 import { tasksToDo, workOnPhotos } from '../gallery/photo-work';
 import { openDevice } from '../tensor/device';
 import { tellOutcome } from './enroll';
-import { type GalleryPhotoOptions, lookWith, openGallery, openWithGallery } from './gallery-options';
+import type { GalleryPhotoOptions } from './gallery-options';
+import { lookWith, openGallery, openWithGallery } from './gallery-pipeline';
 import { printJson, printLine, printTable, startProgress } from './output';
 
 export interface ClusterOptions extends GalleryPhotoOptions {

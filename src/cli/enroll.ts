@@ -5,7 +5,8 @@ import { listedPhoto, listPhotos, subfolders } from '../gallery/photo-files';
 import { PhotoQueue, type PhotoTask } from '../gallery/photo-queue';
 import { type PhotoOutcome, tasksToDo, workOnPhotos } from '../gallery/photo-work';
 import { isFolder } from './files';
-import { type GalleryPhotoOptions, lookWith, openGallery, openWithGallery } from './gallery-options';
+import type { GalleryPhotoOptions } from './gallery-options';
+import { lookWith, openGallery, openWithGallery } from './gallery-pipeline';
 import { EXIT, printDevice, printJson, printTable, startProgress, tell, UserError } from './output';
 
 export interface EnrollOptions extends GalleryPhotoOptions {

@@ -1,7 +1,8 @@
 import { mostProminent } from '../face/boxes';
 import { findPhotos } from '../gallery/find';
 import { openDevice } from '../tensor/device';
-import { foundFace, type GalleryPhotoOptions, openGallery, openWithGallery } from './gallery-options';
+import type { GalleryPhotoOptions } from './gallery-options';
+import { foundFace, openGallery, openWithGallery } from './gallery-pipeline';
 import { detectOptions } from './options';
 import { printDevice, printJson, printLine, printTable } from './output';
 import { isFailure, tellNoFace, workOnEachPhoto } from './photos';

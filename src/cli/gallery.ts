@@ -7,13 +7,8 @@ import { buildNearestIndex, hasNearestIndex } from '../gallery/nearest-index';
 import { indexSize } from '../gallery/photo-index';
 import { reEmbed } from '../gallery/re-embed';
 import { VECTOR_TABLES } from '../gallery/vectors';
-import {
-  type GalleryOptions,
-  type GalleryPhotoOptions,
-  lookWith,
-  openForGallery,
-  openGallery,
-} from './gallery-options';
+import type { GalleryOptions, GalleryPhotoOptions } from './gallery-options';
+import { lookWith, openForGallery, openGallery } from './gallery-pipeline';
 import { printDevice, printJson, printLine, printTable, startProgress, tell, UserError } from './output';
 
 /** `likeness gallery list`. */

@@ -1,7 +1,8 @@
 import type { ComparedBy } from '../gallery/embedding-matrix';
 import { type GalleryAnswer, type Identified, Identifier } from '../gallery/identify';
 import { openDevice } from '../tensor/device';
-import { type GalleryPhotoOptions, openGallery, openWithGallery } from './gallery-options';
+import type { GalleryPhotoOptions } from './gallery-options';
+import { openGallery, openWithGallery } from './gallery-pipeline';
 import { detectOptions } from './options';
 import { printDevice, printJson, printLine, printTable, UserError } from './output';
 import { forEachPhoto, isFailure, tellNoFace, workOnEachPhoto } from './photos';

@@ -3,7 +3,8 @@ import { indexSize } from '../gallery/photo-index';
 import { PhotoQueue } from '../gallery/photo-queue';
 import { type PhotoOutcome, tasksToDo, workOnPhotos } from '../gallery/photo-work';
 import { tellOutcome } from './enroll';
-import { type GalleryPhotoOptions, lookWith, openGallery, openWithGallery } from './gallery-options';
+import type { GalleryPhotoOptions } from './gallery-options';
+import { lookWith, openGallery, openWithGallery } from './gallery-pipeline';
 import { printDevice, printJson, printLine, startProgress } from './output';
 
 export type IndexOptions = GalleryPhotoOptions;

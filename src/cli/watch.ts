@@ -8,7 +8,8 @@ import { isPhotoName, listedPhoto, listPhotos, readPhotoFile } from '../gallery/
 import { isWithheld, storePhoto } from '../gallery/photo-index';
 import { tasksToDo } from '../gallery/photo-work';
 import { openDevice } from '../tensor/device';
-import { foundFace, type GalleryPhotoOptions, openGallery, openWithGallery } from './gallery-options';
+import type { GalleryPhotoOptions } from './gallery-options';
+import { foundFace, openGallery, openWithGallery } from './gallery-pipeline';
 import { detectOptions } from './options';
 import { printJson, printLine, tell, tellError } from './output';
 import { percent } from './verify';
