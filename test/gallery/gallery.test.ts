@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { suite } from 'uvu';
@@ -6,6 +6,7 @@ import * as assert from 'uvu/assert';
 import { clusterFaces } from '../../src/gallery/cluster';
 import type { GalleryEmbedder } from '../../src/gallery/embedders';
 import { findPhotos } from '../../src/gallery/find';
+import { FolderDatabase } from '../../src/gallery/folder-database';
 import { Gallery } from '../../src/gallery/gallery';
 import { Identifier } from '../../src/gallery/identify';
 import { exportLines, importLines } from '../../src/gallery/json-lines';
@@ -322,6 +323,7 @@ inBothHomes('whoever is forgotten does not come back, neither from the queue nor
   assert.equal(await left(), []);
   // The other faces of the photos stay; her photos are not looked at again.
   assert.is((await findPhotos(gallery, backend, [embeddingOf(5, 9)], { threshold: 0.6 })).photos[0].length, 1);
+  await rm(join(folder, 'her'), { recursive: true });
   const again = await index(started, folder);
   assert.equal(again.map(({ path, outcome }) => `${path.slice(folder.length + 1)} ${outcome}`).sort(), [
     'b.jpg withheld',
@@ -356,6 +358,22 @@ test('tables of a newer likeness are left alone', async () => {
   await migrate(database);
   await database.query('UPDATE likeness.version SET version = 1000');
   assert.match(await refusalOf(migrate(database)), /newer likeness.*1000.*update likeness/);
+});
+
+test('a folder that is open is refused to another, who is told what to do', async () => {
+  const { folder = '' } = homes[0];
+  const asked: string[] = [];
+  const onWaiting = (holder: string) => void asked.push(holder);
+  const sentence = await refusalOf(FolderDatabase.open(folder, { patience: 150, onWaiting }));
+  assert.match(sentence, /^the gallery \S+ is in use by process \d+; wait until that has ended, or .*postgres:/);
+  assert.equal(asked, [`process ${process.pid}`]);
+});
+
+test('a folder with something else in it is no gallery, and stays as it is', async () => {
+  const folder = await temporaryFolder();
+  await writePhoto(folder, 'a.jpg', [1, 1]);
+  assert.match(await refusalOf(FolderDatabase.open(folder)), /is not empty and no gallery/);
+  assert.equal(await readdir(folder), ['a.jpg']);
 });
 
 test('no file of a folder holds an embedding that was forgotten', async () => {
