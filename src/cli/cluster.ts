@@ -22,7 +22,7 @@ const MOST_NAMED = 3;
 /** `likeness cluster`: groups the unknown faces of a folder. */
 export async function cluster(folder: string, options: ClusterOptions, signal: AbortSignal): Promise<void> {
   const photos = await listPhotos(folder);
-  await using gallery = await openGallery(options);
+  await using gallery = await openGallery(options, true);
   const opened = await openWithGallery(gallery, options);
   await using pipeline = opened.pipeline;
   const { embedder } = opened;

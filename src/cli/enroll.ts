@@ -19,7 +19,7 @@ export interface EnrollOptions extends GalleryPhotoOptions {
 export async function enroll(paths: string[], options: EnrollOptions, signal: AbortSignal): Promise<void> {
   checkUse(paths, options);
   const listed = options.group === undefined ? await photosByPerson(paths, options.name) : new Map<string, string[]>();
-  await using gallery = await openGallery(options);
+  await using gallery = await openGallery(options, true);
   if (options.group !== undefined) return enrollFoundGroup(gallery, options.group, options);
   const opened = await openWithGallery(gallery, options);
   await using pipeline = opened.pipeline;

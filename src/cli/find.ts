@@ -4,7 +4,7 @@ import { openDevice } from '../tensor/device';
 import type { GalleryPhotoOptions } from './gallery-options';
 import { foundFace, openGallery, openWithGallery } from './gallery-pipeline';
 import { detectOptions } from './options';
-import { printDevice, printJson, printLine, printTable } from './output';
+import { printDevice, printJson, printLine, printTable, UserError } from './output';
 import { isFailure, tellNoFace, workOnEachPhoto } from './photos';
 
 export interface FindCommandOptions extends GalleryPhotoOptions {
@@ -17,6 +17,8 @@ export interface FindCommandOptions extends GalleryPhotoOptions {
 /** `likeness find`: the photos of the index with the person of each photo. */
 export async function find(files: string[], options: FindCommandOptions, signal: AbortSignal): Promise<void> {
   await using gallery = await openGallery(options);
+  if (!(await gallery.embedder()))
+    throw new UserError(`the gallery ${gallery.place} is empty; likeness index FOLDER adds photos`);
   const opened = await openWithGallery(gallery, options);
   await using pipeline = opened.pipeline;
   const { backend } = await openDevice(options.device === 'reference' ? 'reference' : 'wasm', options);

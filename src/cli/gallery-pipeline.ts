@@ -6,8 +6,12 @@ import type { GalleryPhotoOptions } from './gallery-options';
 import { detectOptions, pipelineOptions } from './options';
 import { tell } from './output';
 
-export const openGallery = ({ gallery }: { gallery: string }): Promise<Gallery> =>
-  Gallery.open(gallery, { onWaiting: (holder) => tell(`${gallery} is in use by ${holder}; waiting for it`) });
+/** @param isMade whether to make a gallery where there is none */
+export const openGallery = ({ gallery }: { gallery: string }, isMade = false): Promise<Gallery> =>
+  Gallery.open(gallery, {
+    isMade,
+    onWaiting: (holder) => tell(`${gallery} is in use by ${holder}; waiting for it`),
+  });
 
 /** A pipeline that embeds as the gallery's embeddings were made, as far as the options leave that open. */
 export async function openForGallery(gallery: Gallery, options: GalleryPhotoOptions) {

@@ -97,7 +97,7 @@ export async function exportTo(path: string, options: GalleryOptions): Promise<v
 /** `likeness gallery import`. */
 export async function importFrom(path: string, options: GalleryOptions): Promise<void> {
   const input = path === '-' ? process.stdin : await openFile(path);
-  await using gallery = await openGallery(options);
+  await using gallery = await openGallery(options, true);
   const { added, read } = await importLines(gallery, input);
   if (options.json) return printJson({ added, read });
   printLine(`${added} of ${read} faces are new.`);

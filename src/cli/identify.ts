@@ -36,6 +36,8 @@ export async function identify(
 
 async function identifyInGallery(files: string[], options: IdentifyOptions, signal: AbortSignal): Promise<void> {
   await using gallery = await openGallery(options);
+  if (!(await gallery.embedder()))
+    throw new UserError(`the gallery ${gallery.place} knows nobody yet; likeness enroll adds people`);
   const opened = await openWithGallery(gallery, options);
   await using pipeline = opened.pipeline;
   const { backend } = await openDevice(options.device === 'reference' ? 'reference' : 'wasm', options);

@@ -12,7 +12,7 @@ export type IndexOptions = GalleryPhotoOptions;
 /** `likeness index`: all faces of a collection of photos. */
 export async function indexPhotos(folders: string[], options: IndexOptions, signal: AbortSignal): Promise<void> {
   const photos = (await Promise.all(folders.map(listPhotos))).flat();
-  await using gallery = await openGallery(options);
+  await using gallery = await openGallery(options, true);
   const opened = await openWithGallery(gallery, options);
   await using pipeline = opened.pipeline;
   const { embedder } = opened;

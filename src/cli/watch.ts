@@ -27,7 +27,7 @@ const MILLISECONDS_UNCHANGED = 400;
 /** `likeness watch`: names the people on photos as they come, until it is stopped. */
 export async function watch(folder: string, options: WatchOptions, signal: AbortSignal): Promise<void> {
   const present = await listPhotos(folder); // also tells that there is no such folder
-  await using gallery = await openGallery(options);
+  await using gallery = await openGallery(options, options.index === true);
   const opened = await openWithGallery(gallery, options);
   await using pipeline = opened.pipeline;
   const { embedder } = opened;

@@ -16,6 +16,8 @@ export interface FolderOptions {
   /** How long to wait for another process that has the folder open, in milliseconds. Default 10 seconds. */
   patience?: number;
   onWaiting?: (holder: string) => void;
+  /** Make a gallery where there is none. Default true. */
+  isMade?: boolean;
 }
 
 /**
@@ -35,7 +37,12 @@ export class FolderDatabase implements Database {
   }
 
   /** @throws FolderInUse, or Error in one sentence when PGlite is not installed or the folder is no gallery */
-  static async open(folder: string, { patience = 10_000, onWaiting }: FolderOptions = {}): Promise<FolderDatabase> {
+  static async open(
+    folder: string,
+    { patience = 10_000, onWaiting, isMade = true }: FolderOptions = {},
+  ): Promise<FolderDatabase> {
+    if (!isMade && !(await exists(join(folder, DATABASE))))
+      throw new Error(`there is no gallery at ${folder}; likeness enroll and likeness index make one`);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const lock = await lockFolder(folder, patience, onWaiting);
     try {

@@ -57,8 +57,8 @@ async function run(args: readonly string[], milliseconds?: number): Promise<Line
 }
 
 const homes = [
-  { title: 'in a folder', home: emptyGalleryFolder },
   ...(process.env.LIKENESS_TEST_POSTGRES ? [{ title: 'on a server', home: emptyServer }] : []),
+  { title: 'in a folder', home: emptyGalleryFolder },
 ];
 
 async function emptyServer(): Promise<string> {
