@@ -141,8 +141,8 @@ command('identify <photo...>', 'name the people on photos: those of a gallery, o
   new Option('--exact', 'compare with all, also where there is an index'),
 ])
   .addHelpText('after', IDENTIFY_EXAMPLES)
-  .action(async (files: string[], options: IdentifyOptions, { getOptionValueSource }: Command) => {
-    const isGalleryNamed = getOptionValueSource('gallery') !== 'default';
+  .action(async (files: string[], options: IdentifyOptions, command: Command) => {
+    const isGalleryNamed = command.getOptionValueSource('gallery') !== 'default';
     await (await import('./identify')).identify(files, options, isGalleryNamed, signal);
   });
 

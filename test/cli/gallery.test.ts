@@ -26,7 +26,7 @@ test.before(async () => {
   const [amy, ben, eve] = await Promise.all([
     faceOf('sample3.jpg', 0),
     faceOf('sample3.jpg', 1),
-    faceOf('sample3.jpg', 2),
+    faceOf('sample4.jpg', 1),
   ]);
   await mkdir(path('people/Amy'), { recursive: true });
   await mkdir(path('people/Ben'), { recursive: true });

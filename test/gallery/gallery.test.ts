@@ -45,7 +45,6 @@ interface Started {
 
 /** One test for both homes, each with an empty gallery. */
 function inBothHomes(title: string, check: (started: Started) => Promise<void>) {
-  if (process.env.ONLY && !title.includes(process.env.ONLY)) return;
   for (const [k, where] of ['in a folder', 'on a server'].entries())
     test(`${title}, ${where}`, async () => {
       const home = homes[k];

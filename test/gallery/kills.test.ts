@@ -41,8 +41,8 @@ test.before(async () => {
   await build({ ...common('node'), entryPoints, outdir: OUTPUT, splitting: true });
 });
 
-/** Runs the child until it ends, or is killed so long after it is ready. */
-async function run(args: readonly string[], milliseconds?: number): Promise<Line[]> {
+/** Runs the child until it ends, or is killed so long after it said that so many photos are done (0: that it is ready). */
+async function run(args: readonly string[], kill?: { photos: number; milliseconds: number }): Promise<Line[]> {
   const child = spawn(process.execPath, [`${OUTPUT}/child.js`, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines: Line[] = [];
   const closed = new Promise<void>((done) => child.on('close', () => done()));
@@ -50,7 +50,9 @@ async function run(args: readonly string[], milliseconds?: number): Promise<Line
     // The last line of a killed child may be cut.
     const line: Line = text.endsWith('}') ? JSON.parse(text) : {};
     lines.push(line);
-    if (line.ready && milliseconds !== undefined) void setTimeout(milliseconds).then(() => child.kill('SIGKILL'));
+    if (!kill || !(line.ready || line.path !== undefined)) continue;
+    if (lines.filter(({ path }) => path !== undefined).length === kill.photos)
+      void setTimeout(kill.milliseconds).then(() => child.kill('SIGKILL'));
   }
   await closed;
   return lines;
@@ -95,7 +97,10 @@ for (const { title, home } of homes)
     };
     for (let kill = 0; kill < KILLS; kill++) {
       const mode = kill % 2 === 1 ? 'migrate' : 'work';
-      const lines = await run([place, folder, mode], below(400));
+      const lines = await run([place, folder, mode], {
+        photos: mode === 'work' ? below(6) : 0,
+        milliseconds: below(mode === 'work' ? 40 : 400),
+      });
       check(lines[0]);
       for (const { path, outcome } of lines)
         if (path !== undefined) {
