@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import type PgBoss from 'pg-boss';
 import { forgottenSoFar } from './counters';
 import type { Database, Queries, Value } from './database';
@@ -29,6 +30,8 @@ const SECONDS_TO_GIVE_UP = 60;
 /** A photo that was in hand so often when its worker died is not tried again. */
 const MOST_RETRIES = 20;
 const JOBS_AT_ONCE = 500;
+const MOST_ATTEMPTS = 5;
+const MILLISECONDS_BETWEEN_ATTEMPTS = 50;
 
 /**
  * The photos that wait, as jobs of pg-boss: several processes, on several machines where the gallery is on a server, take
@@ -52,12 +55,8 @@ export class PhotoQueue {
   }
 
   static async open(database: Database, embedder: GalleryEmbedder): Promise<PhotoQueue> {
-    const PgBoss = await loadBoss();
-    const boss = new PgBoss({ db: adapter(database), schema: QUEUE_SCHEMA, supervise: false, schedule: false });
-    boss.on('error', () => {}); // whatever fails is thrown by the call that fails as well
-    await boss.start();
     const queue = `photos-${embedder.id}`;
-    await boss.createQueue(queue, { name: queue, retryLimit: MOST_RETRIES, expireInSeconds: 20 * 3600 });
+    const boss = await startBoss(database, queue);
     const [{ id }] = await database.query<{ id: number }>(
       'INSERT INTO likeness.worker (host, process) VALUES ($1, $2) RETURNING id',
       [hostname(), process.pid],
@@ -212,6 +211,23 @@ function isAlive(process_: number): boolean {
     return true;
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/** Of some who make the queue's tables at the same moment all but one may fail; then they are there, and it goes on. */
+async function startBoss(database: Database, queue: string): Promise<PgBoss> {
+  const Boss = await loadBoss();
+  for (let attempt = 1; ; attempt++) {
+    const boss = new Boss({ db: adapter(database), schema: QUEUE_SCHEMA, supervise: false, schedule: false });
+    boss.on('error', () => {}); // whatever fails is thrown by the call that fails as well
+    try {
+      await boss.start();
+      await boss.createQueue(queue, { name: queue, retryLimit: MOST_RETRIES, expireInSeconds: 20 * 3600 });
+      return boss;
+    } catch (error) {
+      if (attempt === MOST_ATTEMPTS) throw error;
+      await setTimeout(MILLISECONDS_BETWEEN_ATTEMPTS * attempt);
+    }
   }
 }
 
