@@ -18,6 +18,7 @@ import { PhotoQueue, type PhotoTask } from '../../src/gallery/photo-queue';
 import { type PhotoOutcome, tasksToDo, workOnPhotos } from '../../src/gallery/photo-work';
 import { reEmbed } from '../../src/gallery/re-embed';
 import { GallerySearch } from '../../src/gallery/search';
+import { readTable } from '../../src/gallery/vectors';
 import type { Backend } from '../../src/kernels/backend';
 import { openWasm } from '../../src/kernels/wasm/backend';
 import { dropGallery, type TestHome, temporaryFolder, testHomes } from '../helpers/galleries';
@@ -121,6 +122,19 @@ inBothHomes('search: by the best template, by the mean, and by the index', async
   assert.equal(again.neighbours, exact.neighbours);
   for (const [k, [first]] of indexed.neighbours.entries())
     assert.ok(Math.abs(first.distance - exact.neighbours[k][0].distance) < 1e-5);
+});
+
+inBothHomes('more templates are read than a stream holds at once', async ({ gallery, embedder }) => {
+  const id = await gallery.personNamed('Ada');
+  const templates = Array.from({ length: 800 }, (_, k) => templateOf(id, 1, k));
+  assert.is(await gallery.addTemplates(embedder, templates), 800);
+  let read = 0;
+  for await (const { ids, vectors } of readTable(gallery.database, 'template', embedder)) {
+    const last = vectors.subarray(-EMBEDDER.dimension);
+    assert.equal(last, embeddingOf(1, 799));
+    read += ids.length;
+  }
+  assert.is(read, 800);
 });
 
 inBothHomes('a search sees what was added, merged and forgotten since the last', async (started) => {
