@@ -34,26 +34,37 @@ export async function storePhoto(
     await queries.query('INSERT INTO likeness.withheld VALUES ($1) ON CONFLICT DO NOTHING', [content]);
     return false;
   }
-  await queries.query('DELETE FROM likeness.photo WHERE embedder_id = $1 AND path = $2', [embedder.id, path]);
-  const [{ id }] = await queries.query<{ id: number }>(
-    'INSERT INTO likeness.photo (embedder_id, path, stamp, content, width, height, problem) ' +
-      'VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING id',
-    [embedder.id, path, stamp, content, width, height, error?.message ?? null],
+  // In few statements: they are what indexing costs beside the networks.
+  const [{ id, is_new: isNew, first }] = await queries.query<{ id: number; is_new: boolean; first: number | null }>(
+    `WITH stored AS (
+       INSERT INTO likeness.photo (embedder_id, path, stamp, content, width, height, problem)
+       VALUES ($1, $2, $3, $4, $5, $6, $7)
+       ON CONFLICT (embedder_id, path) DO UPDATE SET stamp = excluded.stamp, content = excluded.content,
+         width = excluded.width, height = excluded.height, problem = excluded.problem
+       RETURNING id, xmax = 0 AS is_new
+     ), faces AS (
+       INSERT INTO likeness.face (photo_id, embedder_id, box, score, quality, embedding)
+       SELECT stored.id, $1, box, score, quality, embedding::real[]
+       FROM stored, unnest($8::text[], $9::real[], $10::real[], $11::text[]) AS given (box, score, quality, embedding)
+       RETURNING face.id
+     )
+     SELECT id, is_new, (SELECT min(id) FROM faces) AS first FROM stored`,
+    [
+      embedder.id,
+      path,
+      stamp,
+      content,
+      width,
+      height,
+      error?.message ?? null,
+      faces.map(({ box }) => boxText(box)),
+      faces.map(({ score }) => score),
+      faces.map(({ quality }) => quality),
+      faces.map(({ embedding }) => realArray(embedding)),
+    ],
   );
-  if (faces.length > 0)
-    await queries.query(
-      `INSERT INTO likeness.face (photo_id, embedder_id, box, score, quality, embedding)
-       SELECT $1::int, $2::int, box, score, quality, embedding::real[]
-       FROM unnest($3::text[], $4::real[], $5::real[], $6::text[]) AS given (box, score, quality, embedding)`,
-      [
-        id,
-        embedder.id,
-        faces.map(({ box }) => boxText(box)),
-        faces.map(({ score }) => score),
-        faces.map(({ quality }) => quality),
-        faces.map(({ embedding }) => realArray(embedding)),
-      ],
-    );
+  if (!isNew)
+    await queries.query('DELETE FROM likeness.face WHERE photo_id = $1 AND id < coalesce($2, 2147483647)', [id, first]);
   return true;
 }
 

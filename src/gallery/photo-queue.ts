@@ -112,9 +112,9 @@ export class PhotoQueue {
    * @returns whether it was still to be done: if not, the transaction must be undone
    */
   async complete(queries: Queries, jobId: string): Promise<boolean> {
-    await queries.query('DELETE FROM likeness.claim WHERE job_id = $1', [jobId]);
     const deleted = await queries.query(
-      `DELETE FROM ${QUEUE_SCHEMA}.job WHERE name = $1 AND id = $2 AND state = 'active' RETURNING 1`,
+      `WITH claims AS (DELETE FROM likeness.claim WHERE job_id = $2)
+       DELETE FROM ${QUEUE_SCHEMA}.job WHERE name = $1 AND id = $2 AND state = 'active' RETURNING 1`,
       [this.#queue, jobId],
     );
     return deleted.length > 0;

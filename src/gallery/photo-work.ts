@@ -25,18 +25,18 @@ export interface PhotoOutcome {
   reason?: string;
 }
 
-const JOBS_AT_ONCE = 8;
+const JOBS_AT_ONCE = 16;
 /** Results that may wait to be stored while the next photos are looked at. */
 const MOST_UNSTORED = 4;
 /** Between looks at a queue in which all that is left is in the hands of others. */
 const MILLISECONDS_TO_WAIT = 500;
 
 /** Of photos that are listed, those that are not done yet; of a person's, those of which nothing is known. */
-export async function tasksToDo(
+export async function tasksToDo<Task extends PhotoTask>(
   queries: Queries,
   embedder: GalleryEmbedder,
-  tasks: readonly PhotoTask[],
-): Promise<PhotoTask[]> {
+  tasks: readonly Task[],
+): Promise<Task[]> {
   const known = new Set<string>();
   const keyOf = (path: string, stamp: string, personId: number | null) => JSON.stringify([path, stamp, personId]);
   for (let from = 0; from < tasks.length; from += 1000) {
@@ -134,11 +134,19 @@ class PhotoWorker {
       const jobs = await this.#queue.take(JOBS_AT_ONCE);
       if (jobs.length === 0) return;
       for (const job of jobs) this.#inHand.set(job.id, job);
+      // Another may have done a photo after this process listed it, and before it added the job.
+      const todo = new Set(await tasksToDo(this.#gallery.database, this.#embedder, jobs));
       for (const job of jobs) {
         if (this.#options.signal?.aborted) return;
+        if (!todo.has(job)) {
+          await this.#complete(job);
+          continue;
+        }
         try {
           const { file, ...photo } = await readPhotoFile(job.path);
-          if (job.personId === undefined && (await isWithheld(this.#gallery.database, photo.content)))
+          // Nothing is withheld where nobody was ever forgotten.
+          const isAsked = job.personId === undefined && job.forgotten > 0;
+          if (isAsked && (await isWithheld(this.#gallery.database, photo.content)))
             await this.#leaveOut(job, 'withheld', `${job.path} shows somebody who was forgotten`);
           else {
             shown.push({ job, photo });
@@ -153,9 +161,13 @@ class PhotoWorker {
 
   /** Done without a trace: the next run looks at it again. */
   async #leaveOut(job: PhotoJob, outcome: 'withheld' | 'failed', reason: string): Promise<void> {
+    if (await this.#complete(job)) this.#tell(job, { outcome, faces: 0, reason });
+  }
+
+  async #complete(job: PhotoJob): Promise<boolean> {
     const isOurs = await this.#gallery.database.transaction((queries) => this.#queue.complete(queries, job.id));
     this.#inHand.delete(job.id);
-    if (isOurs) this.#tell(job, { outcome, faces: 0, reason });
+    return isOurs;
   }
 
   async #finish(job: PhotoJob, photo: PhotoFile, seen: LookedAt): Promise<void> {
