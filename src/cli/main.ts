@@ -6,6 +6,8 @@ import type { AlignOptions } from './align';
 import type { BenchOptions } from './bench';
 import { addEvaluateCommands } from './evaluate-commands';
 import type { ExportOptions } from './export';
+import { addGalleryCommands, IDENTIFY_EXAMPLES } from './gallery-commands';
+import { galleryOption, falseMatchRateOption as galleryRateOption } from './gallery-options';
 import type { IdentifyOptions } from './identify';
 import type { MaskOptions } from './mask';
 import { addModelCommands } from './model-commands';
@@ -45,7 +47,10 @@ Examples:
   likeness embed *.jpg --json > faces.json       128 numbers for each face
   likeness mask crowd.jpg --out masked.png       draw a mask on every face
   likeness train people --out model.safetensors  learn to tell the people of a folder of folders apart
+  likeness enroll people                         a gallery of known people: people/Ada/1.jpg and so on
+  likeness identify *.jpg                        who of the gallery is it, or nobody?
   likeness identify *.jpg --model model.safetensors
+  likeness index ~/Pictures && likeness find ada.jpg
   likeness verify a.jpg b.jpg --model model.safetensors
   likeness detect party.jpg --detector scrfd.onnx
   likeness verify a.jpg b.jpg --embedder w600k_mbf.onnx --template arcface --threshold 1.2
@@ -150,13 +155,24 @@ command('train [folder...]', 'train a network from nothing to tell people apart:
     else await (await import('./train')).train(folders, options, signal);
   });
 
-command('identify <photo...>', 'name the people on photos, of those that a model was trained on', [
+command('identify <photo...>', 'name the people on photos: those of a gallery, or those a model was trained on', [
+  galleryOption(),
   ...photoOptions(),
-  modelOption('the model that likeness train wrote').makeOptionMandatory(),
+  noFlipOption(),
+  modelOption('of likeness train: without --gallery its own people are named; with it, it embeds as for the gallery'),
   new Option('--aligned', 'the pictures are faces already, as those that the model was trained on'),
-]).action(async (files: string[], options: IdentifyOptions) => {
-  await (await import('./identify')).identify(files, options, signal);
-});
+  galleryRateOption(),
+  thresholdOption(),
+  new Option('--by <what>', "compare with the best of each person's faces, or with their mean")
+    .choices(['best', 'mean'])
+    .default('best'),
+  new Option('--exact', 'compare with all, also where there is an index'),
+])
+  .addHelpText('after', IDENTIFY_EXAMPLES)
+  .action(async (files: string[], options: IdentifyOptions, command: Command) => {
+    const isGalleryNamed = command.getOptionValueSource('gallery') !== 'default';
+    await (await import('./identify')).identify(files, options, isGalleryNamed, signal);
+  });
 
 command('export [model]', 'write a model that likeness train made, or a pretrained network, as ONNX', exportOptions())
   .addHelpText('after', EXPORT_EXAMPLES)
@@ -180,6 +196,7 @@ command('devices', 'list what there is to compute on', commonOptions()).action(a
   await (await import('./devices')).devices(options);
 });
 
+addGalleryCommands(program, signal);
 addEvaluateCommands(program, signal);
 
 function tellFailure(error: unknown) {

@@ -12,8 +12,7 @@ export interface Failure {
 export const isFailure = (result: object): result is Failure => 'error' in result;
 
 /**
- * Opens a pipeline and does some work for each photo, while the next photo is already being read. A photo that
- * cannot be done is told on stderr and becomes a `Failure`; the others are still done.
+ * Opens a pipeline and does some work for each photo: see workOnEachPhoto().
  *
  * @throws Error when there is no such device, when options.model is no model, or when `signal` says stop
  */
@@ -23,8 +22,27 @@ export async function forEachPhoto<Result extends { file: string }>(
   signal: AbortSignal,
   work: (pipeline: FacePipeline, photo: RawImage, file: string) => Promise<Result>,
 ): Promise<{ results: (Result | Failure)[]; device: FacePipeline['device']; model: FacePipeline['model'] }> {
-  let next = startReading(files[0]);
+  const first = startReading(files[0]); // while the device is opened
   await using pipeline = await FacePipeline.open(pipelineOptions(options));
+  const results = await workOnEachPhoto(files, options, signal, (photo, file) => work(pipeline, photo, file), first);
+  return { results, device: pipeline.device, model: pipeline.model };
+}
+
+/**
+ * Does some work for each photo, while the next photo is already being read. A photo that cannot be done is told on
+ * stderr and becomes a `Failure`; the others are still done.
+ *
+ * @param first the pixels of the first photo, where they are being read already
+ * @throws Error when `signal` says stop
+ */
+export async function workOnEachPhoto<Result extends { file: string }>(
+  files: readonly string[],
+  options: { progress: boolean; debug: boolean },
+  signal: AbortSignal,
+  work: (photo: RawImage, file: string) => Promise<Result>,
+  first = startReading(files[0]),
+): Promise<(Result | Failure)[]> {
+  let next = first;
   const progress = await startProgress(files.length, options.progress);
   const results: (Result | Failure)[] = [];
   try {
@@ -32,7 +50,7 @@ export async function forEachPhoto<Result extends { file: string }>(
       const current = next;
       if (index + 1 < files.length) next = startReading(files[index + 1]);
       try {
-        results.push(await work(pipeline, await current, file));
+        results.push(await work(await current, file));
       } catch (error) {
         signal.throwIfAborted();
         results.push({ file, error: tellError(error, options.debug) });
@@ -43,7 +61,7 @@ export async function forEachPhoto<Result extends { file: string }>(
   } finally {
     progress.stop();
   }
-  return { results, device: pipeline.device, model: pipeline.model };
+  return results;
 }
 
 /** The pixels to come; that they may fail is found out when they are awaited. */
