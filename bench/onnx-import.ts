@@ -13,7 +13,8 @@ import { openWasm } from '../src/kernels/wasm/backend';
 import { compile } from '../src/nn/compile';
 import { encodeOnnx, openOnnx } from '../src/nn/onnx';
 import { random } from '../src/tensor/random';
-import { FOREIGN_MODELS, foreignModel, isOnnxruntimeInstalled, openOnnx as openPeer } from './peers/onnxruntime';
+import { FOREIGN_MODELS, foreignModel } from './foreign-models';
+import { isOnnxruntimeInstalled, openOnnx as openPeer } from './peers/onnxruntime';
 
 const TURNS = 15;
 const MILLISECONDS_PER_TURN = 100;
@@ -43,12 +44,8 @@ const table = new Table({
   head: ['', 'input', 'likeness, ms', 'onnxruntime-node, ms', 'ratio', 'largest difference'],
   style: { head: [], border: [], compact: true },
 });
-const isKnown = (name: string): name is keyof typeof FOREIGN_MODELS => name in FOREIGN_MODELS;
-const foreign = Object.keys(FOREIGN_MODELS)
-  .filter(isKnown)
-  .flatMap((name) => foreignModel(name) ?? []);
 const ratios: number[] = [];
-for (const file of [...foreign, ...process.argv.slice(2)]) {
+for (const file of [...FOREIGN_MODELS.map(foreignModel), ...process.argv.slice(2)]) {
   const bytes = readFileSync(file);
   const network = await openOnnx(backend, bytes, { source: file });
   const [{ name, shape: sides }] = network.inputs;

@@ -37,25 +37,6 @@ export type OrtPackage = 'onnxruntime-node' | 'onnxruntime-web';
 
 const require = createRequire(resolve('bench/peers/package.json'));
 
-/** Networks for faces that no one here made (npm faceplugin-face-recognition-js, MIT): file names by what they are for. */
-export const FOREIGN_MODELS = {
-  detector: 'fr_detect.onnx',
-  landmarks: 'fr_landmark.onnx',
-  embedder: 'fr_feature.onnx',
-  liveness: 'fr_liveness.onnx',
-  pose: 'fr_pose.onnx',
-  expression: 'fr_expression.onnx',
-  eyes: 'fr_eye.onnx',
-  age: 'fr_age.onnx',
-  gender: 'fr_gender.onnx',
-} as const;
-
-/** Where such a network lies, if the package is installed. */
-export function foreignModel(name: keyof typeof FOREIGN_MODELS): string | undefined {
-  const path = resolve('bench/peers/node_modules/faceplugin-face-recognition-js/model', FOREIGN_MODELS[name]);
-  return existsSync(path) ? path : undefined;
-}
-
 export function isOnnxruntimeInstalled(name: OrtPackage): boolean {
   try {
     require.resolve(name);
