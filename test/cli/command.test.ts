@@ -78,7 +78,7 @@ test('help and version', async () => {
 
 test('what is typed wrongly is refused in a sentence', async () => {
   const refusals: [RegExp, string[]][] = [
-    [/unknown command 'find'/, ['find', 'a.jpg']],
+    [/unknown command 'seek'/, ['seek', 'a.jpg']],
     [/unknown option '--jsno'.*--json/, ['detect', 'a.jpg', '--jsno']],
     [/missing required argument 'photo'/, ['detect']],
     [/missing required argument 'other-photo'/, ['verify', 'a.jpg']],
