@@ -19,7 +19,7 @@ export class TrainingImages implements TrainingData {
   /**
    * @param options.seed  decides, with the number of the step, how images are varied
    * @param options.masks the share of images in which the face wears a drawn mask, 0 to 1
-   * @throws Error for masks on images without landmarks
+   * @throws Error for masks on images without landmarks, and for targets of some images only
    */
   constructor(
     train: readonly Example[],
@@ -33,6 +33,8 @@ export class TrainingImages implements TrainingData {
     this.labels = train.map(({ label }) => label);
     this.test = test;
     const targets = train.flatMap(({ target }) => (target ? [target] : []));
+    if (targets.length > 0 && targets.length < train.length)
+      throw new Error('training images: the teacher has looked at some of them only');
     if (targets.length > 0) this.targets = targets;
     const worn = masks > 0 && { masks, landmarks: landmarksOf(train) };
     const images: AugmentedImages = { bytes, shape, options: augment, seed, ...worn };

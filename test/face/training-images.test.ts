@@ -5,7 +5,7 @@ import { augmentedBatch } from '../../src/face/augmented-batch';
 import { TrainingImages } from '../../src/face/training-images';
 import { stacked } from '../../src/nn/evaluation';
 import { random } from '../../src/tensor/random';
-import { rejection } from '../helpers/numbers';
+import { rejection, thrown } from '../helpers/numbers';
 
 const test = suite('training images');
 
@@ -40,6 +40,12 @@ test('the thread varies as the step and the place in the batch decide, whatever 
   assert.equal(batches[1], here);
   using others = new TrainingImages(examples, [], { shape, augment: {}, seed: 8 });
   assert.not.equal(await others.batch([0, 0, 4], 3), here);
+});
+
+test('a teacher that has looked at some of the images only is refused', () => {
+  const half = examples.map((example, k) => (k < 2 ? { ...example, target: Float32Array.of(1, 0) } : example));
+  const refused = thrown(() => new TrainingImages(half, [], { shape, augment: NO_AUGMENT, seed: 1 }));
+  assert.match(refused.message, /^training images: the teacher has looked at some of them only$/);
 });
 
 test('whoever waits for a thread that was stopped is told', async () => {
