@@ -503,4 +503,47 @@ test('what cannot be computed is refused before anything runs, in one sentence t
   );
 });
 
+test('a small file that asks for endless lists is refused before they are made, whatever memory is allowed', async () => {
+  const asking: Record<string, TestModel> = {
+    Pad: {
+      inputs: { x: [1, 1] },
+      outputs: ['y'],
+      initializers: [wholes('p', [0, 0, 0, 200_000_000])],
+      nodes: [node('Pad', ['x', 'p'], ['y'])],
+    },
+    Resize: {
+      inputs: { x: [1, 1, 1, 1] },
+      outputs: ['y'],
+      initializers: [wholes('s', [1, 1, 1, 200_000_000])],
+      nodes: [node('Resize', ['x', '', '', 's'], ['y'])],
+    },
+    ConvTranspose: {
+      inputs: { x: [1, 1, 2, 2] },
+      outputs: ['y'],
+      initializers: [floats('w', [1, 1, 2, 1])],
+      nodes: [node('ConvTranspose', ['x', 'w'], ['y'], { dilations: [200_000_000, 1] })],
+    },
+    Conv: {
+      inputs: { x: [1, 200_000, 2, 1] },
+      outputs: ['y'],
+      initializers: [floats('w', [1, 2, 1, 1]), wholes('s', [100_000, 2, 1, 1])],
+      nodes: [node('Expand', ['w', 's'], ['many']), node('Conv', ['x', 'many'], ['y'], { group: 100_000 })],
+    },
+    MatMul: {
+      inputs: { x: [20_000_000, 1, 1] },
+      outputs: ['y'],
+      nodes: [node('MatMul', ['x', 'x'], ['y'])],
+    },
+  };
+  for (const [operator, model] of Object.entries(asking)) {
+    const network = await openOnnx(reference, onnxFile(model));
+    const shapes = network.inputs.map(({ name, shape }) => [name, shape.map((side) => side ?? 1)]);
+    const { message } = await rejection(network.prepare(Object.fromEntries(shapes)));
+    assert.match(
+      message,
+      new RegExp(`^the model: node ${operator} y \\(${operator}\\): \\d+ (places|parts) are more than`),
+    );
+  }
+});
+
 test.run();

@@ -151,7 +151,12 @@ function onDevice(bench: Workbench, left: Value, right: Value, shape: Shape, nam
       shape,
       'add',
     );
-  if (right.kind === 'host' && name === 'divide' && isFloat(right.type) && !Array.from(right.values).includes(0))
+  if (
+    right.kind === 'host' &&
+    name === 'divide' &&
+    isFloat(right.type) &&
+    !Array.prototype.includes.call(right.values, 0)
+  )
     return onDevice(
       bench,
       left,

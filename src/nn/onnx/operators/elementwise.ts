@@ -118,7 +118,7 @@ function where({ inputs: [condition, yes, no] }: NodeReader, bench: Workbench): 
       );
   }
   for (const value of [yes, no])
-    if (value.kind === 'host' && !Array.from(value.values).every(Number.isFinite))
+    if (value.kind === 'host' && !Array.prototype.every.call(value.values, Number.isFinite))
       throw new Error('it chooses between computed numbers and infinite ones, which is not supported');
   const taken = combine(bench, condition, yes, 'multiply');
   return { ...combine(bench, taken, combine(bench, not(bench, condition), no, 'multiply'), 'add'), type: yes.type };

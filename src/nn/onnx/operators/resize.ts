@@ -1,7 +1,7 @@
 import { resizeBilinear } from '../../../tensor/ops/resample';
 import { formatShape } from '../../../tensor/shape';
 import type { NodeReader, Operators } from '../node';
-import { axisOf, device, type Value } from '../value';
+import { axisOf, device, expectPlaces, listOf, type Value } from '../value';
 import type { Taps, Workbench } from '../workbench';
 import { CHANNELS_LAST } from './convolutions';
 
@@ -89,6 +89,7 @@ function resizeAxes(bench: Workbench, value: Value, axes: readonly (Axis & { axi
   if (!look) throw new Error(`its coordinate_transformation_mode ${coordinates} is not supported`);
   for (const { axis, out } of axes) {
     if (!Number.isSafeInteger(out) || out < 1) throw new Error(`it makes ${out} places of an axis`);
+    expectPlaces(out);
     bench.expectRoom(value.shape.with(axis, out), false);
   }
   const isHalfPixel = ['half_pixel', 'pytorch_half_pixel'].includes(coordinates) && axes.every(({ out }) => out > 1);
@@ -137,7 +138,7 @@ function resize(node: NodeReader, bench: Workbench): Value {
   const isOld = node.opset < 11 || node.type === 'Upsample';
   const list = (k: number) => {
     const given = node.optional(k);
-    const values = given && given.shape[0] !== 0 ? Array.from(node.known(k).values) : [];
+    const values = given && given.shape[0] !== 0 ? listOf(node.known(k)) : [];
     return values.length > 0 ? values : undefined;
   };
   const scales = node.floats('scales') ?? list(isOld ? 1 : 2);
