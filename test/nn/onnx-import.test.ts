@@ -354,6 +354,55 @@ test('quantised weights are float32 again, and a quantised activation is kept wi
   assert.equal([...(results.get('codes')?.values ?? [])], [3, 3, 28]);
 });
 
+test('a quantised activation without a zero is kept within the range of the type that its node declares', async () => {
+  const model: TestModel = {
+    inputs: { x: [3] },
+    outputs: ['y'],
+    opset: 21,
+    initializers: [floats('s', [], [0.5])],
+    nodes: [
+      node('QuantizeLinear', ['x', 's'], ['q'], { output_dtype: DATA_TYPE.int8 }),
+      node('DequantizeLinear', ['q', 's'], ['y']),
+    ],
+  };
+  const results = await run(reference, model, { x: [-100, -3, 100] });
+  assert.equal([...(results.get('y')?.values ?? [])], [-64, -3, 63.5]);
+});
+
+testOnEachDevice(
+  test,
+  'whole numbers are divided without a remainder, and none is lost to rounding',
+  async (backend) => {
+    const wholeNumbers = Array.from({ length: 60 }, (_, k) => k + 1);
+    const model: TestModel = {
+      inputs: { x: [60] },
+      outputs: ['y', 'z'],
+      initializers: [wholes('a', [41], DATA_TYPE.int64, [])],
+      nodes: [
+        node('Cast', ['x'], ['w'], { to: DATA_TYPE.int64 }),
+        node('Mul', ['w', 'a'], ['product']),
+        node('Div', ['product', 'a'], ['y']),
+        node('Div', ['a', 'w'], ['z']),
+      ],
+    };
+    const results = await run(backend, model, { x: wholeNumbers });
+    assert.equal([...(results.get('y')?.values ?? [])], wholeNumbers);
+    assert.equal(
+      [...(results.get('z')?.values ?? [])],
+      wholeNumbers.map((whole) => Math.floor(41 / whole)),
+    );
+  },
+);
+
+test('numbers become truth values alike by Cast and CastLike: all but 0 are true', async () => {
+  const like = wholes('like', [1], DATA_TYPE.bool);
+  for (const { values } of [
+    await apply(['Cast', { to: DATA_TYPE.bool }], [4], [0, 0.5, -2, 1]),
+    await apply(['CastLike'], [4], [0, 0.5, -2, 1], { initializers: [like] }),
+  ])
+    assert.equal(values, [0, 1, 1, 1]);
+});
+
 test('float16 weights and their shapes in any field are read', async () => {
   const half = create(TensorProto, {
     name: 'h',
@@ -483,6 +532,13 @@ test('what cannot be computed is refused before anything runs, in one sentence t
     /waits for its own result/,
   );
   assert.match(await refusal({ nodes: [node('Relu', ['x'], ['y']), node('Exp', ['x'], ['y'])] }), /given twice/);
+  assert.match(
+    await refusal({
+      initializers: [floats('s', [2], [2, 3])],
+      nodes: [node('Resize', ['x', '', 's'], ['y'], { coordinate_transformation_mode: 'constructor' })],
+    }),
+    /its coordinate_transformation_mode constructor is not supported/,
+  );
   assert.match(await refusal({ opset: 99, nodes: [node('Relu', ['x'], ['y'])] }), /opset 99; 6 to 21/);
   assert.match(await refusal({ nodes: [node('Relu', ['x'], ['y'])] }, { x: [3, 3] }), /takes \[2,3\], not \[3,3\]/);
   assert.match(await refusal({ nodes: [node('Relu', ['x'], ['y'])] }, {}), /shape of input x is missing/);
@@ -501,6 +557,49 @@ test('what cannot be computed is refused before anything runs, in one sentence t
     ),
     /would take more than/,
   );
+});
+
+test('a small file that asks for endless lists is refused before they are made, whatever memory is allowed', async () => {
+  const asking: Record<string, TestModel> = {
+    Pad: {
+      inputs: { x: [1, 1] },
+      outputs: ['y'],
+      initializers: [wholes('p', [0, 0, 0, 200_000_000])],
+      nodes: [node('Pad', ['x', 'p'], ['y'])],
+    },
+    Resize: {
+      inputs: { x: [1, 1, 1, 1] },
+      outputs: ['y'],
+      initializers: [wholes('s', [1, 1, 1, 200_000_000])],
+      nodes: [node('Resize', ['x', '', '', 's'], ['y'])],
+    },
+    ConvTranspose: {
+      inputs: { x: [1, 1, 2, 2] },
+      outputs: ['y'],
+      initializers: [floats('w', [1, 1, 2, 1])],
+      nodes: [node('ConvTranspose', ['x', 'w'], ['y'], { dilations: [200_000_000, 1] })],
+    },
+    Conv: {
+      inputs: { x: [1, 200_000, 2, 1] },
+      outputs: ['y'],
+      initializers: [floats('w', [1, 2, 1, 1]), wholes('s', [100_000, 2, 1, 1])],
+      nodes: [node('Expand', ['w', 's'], ['many']), node('Conv', ['x', 'many'], ['y'], { group: 100_000 })],
+    },
+    MatMul: {
+      inputs: { x: [20_000_000, 1, 1] },
+      outputs: ['y'],
+      nodes: [node('MatMul', ['x', 'x'], ['y'])],
+    },
+  };
+  for (const [operator, model] of Object.entries(asking)) {
+    const network = await openOnnx(reference, onnxFile(model));
+    const shapes = network.inputs.map(({ name, shape }) => [name, shape.map((side) => side ?? 1)]);
+    const { message } = await rejection(network.prepare(Object.fromEntries(shapes)));
+    assert.match(
+      message,
+      new RegExp(`^the model: node ${operator} y \\(${operator}\\): \\d+ (places|parts) are more than`),
+    );
+  }
 });
 
 test.run();

@@ -89,8 +89,10 @@ export function combine(bench: Workbench, left: Value, right: Value, name: Binar
     });
     return host(type, shape, isWhole ? values.map(Math.trunc) : values);
   }
+  // Not by way of 1 / right, whose rounding could leave less than the whole number.
+  if (isWhole) return truncated(bench, onDevice(bench, l, r, shape, name));
   const result = withSingle(bench, l, r, name) ?? onDevice(bench, l, r, shape, name);
-  return isWhole ? truncated(bench, result) : { ...result, type };
+  return { ...result, type };
 }
 
 const repeatedStrides = ({ shape }: Value): number[] =>
@@ -151,7 +153,12 @@ function onDevice(bench: Workbench, left: Value, right: Value, shape: Shape, nam
       shape,
       'add',
     );
-  if (right.kind === 'host' && name === 'divide' && isFloat(right.type) && !Array.from(right.values).includes(0))
+  if (
+    right.kind === 'host' &&
+    name === 'divide' &&
+    isFloat(right.type) &&
+    !Array.prototype.includes.call(right.values, 0)
+  )
     return onDevice(
       bench,
       left,

@@ -161,7 +161,7 @@ class ImportedNetwork implements OnnxNetwork {
     const shape = isImage ? fileShapeOf(input.shape) : input.shape;
     expectFit(port, shape);
     const bench = this.#workbench();
-    const value = device('float32', shape, input, isImage ? CHANNELS_LAST : fileOrder(shape));
+    const value = device(port.type, shape, input, isImage ? CHANNELS_LAST : fileOrder(shape));
     const resultOf = this.#evaluate(bench, new Map([[port.name, value]]), this.outputs);
     return this.outputs.map(({ name }) => bench.placed(resultOf(name)));
   }
@@ -211,9 +211,9 @@ class ImportedNetwork implements OnnxNetwork {
     for (const { shape } of inputs) bench.expectRoom(shape, false);
     const results = new Map<string, Result>();
     const forward = (tensors: readonly Tensor[]): readonly Tensor[] => {
-      const values = inputs.map(({ name, shape, axes }, k): [string, Value] => [
+      const values = inputs.map(({ name, type, shape, axes }, k): [string, Value] => [
         name,
-        device('float32', shape, tensors[k], axes),
+        device(type, shape, tensors[k], axes),
       ]);
       const resultOf = this.#evaluate(bench, new Map(values), wanted);
       const taken = new Set(tensors.map(({ slot }) => slot));
@@ -259,12 +259,13 @@ class ImportedNetwork implements OnnxNetwork {
       if (!this.inputs.some((port) => port.name === name))
         throw new Error(`there is no input ${name}; it has ${this.inputs.map((port) => port.name).join(', ')}`);
     return this.inputs.map((port) => {
-      const shape = shapes[port.name];
-      if (!shape) throw new Error(`the shape of input ${port.name} is missing`);
+      const { name, type } = port;
+      const shape = shapes[name];
+      if (!shape) throw new Error(`the shape of input ${name} is missing`);
       expectFit(port, shape);
-      if (!channelsLast.includes(port.name)) return { name: port.name, shape, axes: fileOrder(shape) };
-      if (shape.length !== 4) throw new Error(`input ${port.name} ${formatShape(shape)} is no image`);
-      return { name: port.name, shape, axes: CHANNELS_LAST };
+      if (!channelsLast.includes(name)) return { name, type, shape, axes: fileOrder(shape) };
+      if (shape.length !== 4) throw new Error(`input ${name} ${formatShape(shape)} is no image`);
+      return { name, type, shape, axes: CHANNELS_LAST };
     });
   }
 

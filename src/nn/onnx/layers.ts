@@ -37,9 +37,9 @@ export function layersOf(
   const traced = traceMany(
     backend,
     (tensors) => {
-      const values = graph.inputs.map(({ name }, k): [string, Value] => [
+      const values = graph.inputs.map(({ name, type }, k): [string, Value] => [
         name,
-        device('float32', shapes[k], tensors[k], fileOrder(shapes[k])),
+        device(type, shapes[k], tensors[k], fileOrder(shapes[k])),
       ]);
       let seen = 0;
       const tracing = tensors[0]?.backend;

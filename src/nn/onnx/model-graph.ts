@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf';
-import { elementType } from './element';
+import { type ElementType, elementType } from './element';
 import { NodeReader } from './node';
 import { OPERATORS } from './operators';
 import { NodeProto, type OnnxModel, type OnnxNode, type OnnxTensor, type OnnxValueInfo } from './proto';
@@ -10,7 +10,7 @@ import type { Workbench } from './workbench';
 export interface OnnxPort {
   readonly name: string;
   /** As ONNX calls it: float32, float16, int64, uint8 and so on. Numbers are float32 here all the same. */
-  readonly type: string;
+  readonly type: ElementType;
   /**
    * In the file's own layout, images [batch, channels, height, width]; null for a side that is left open. Empty for a
    * single number, and where the file does not say.
@@ -145,7 +145,12 @@ function expectKnown(nodes: readonly OnnxNode[]): void {
  */
 function withPairsJoined(nodes: readonly OnnxNode[], outputs: readonly OnnxPort[]): OnnxNode[] {
   const readers = new Map<string, OnnxNode[]>();
-  for (const node of nodes) for (const name of node.input) readers.set(name, [...(readers.get(name) ?? []), node]);
+  for (const node of nodes)
+    for (const name of node.input) {
+      const known = readers.get(name);
+      if (known) known.push(node);
+      else readers.set(name, [node]);
+    }
   const manner = ({ input, attribute }: OnnxNode) =>
     [input[1], input[2] ?? '', attribute.find(({ name }) => name === 'axis')?.i ?? 1n].join(' ');
   const joined = new Set<OnnxNode>();

@@ -1,6 +1,6 @@
 import { readTensor } from './element';
 import { ATTRIBUTE_TYPE, type OnnxAttribute, type OnnxNode } from './proto';
-import type { HostValue, Value } from './value';
+import { type HostValue, listOf, type Value } from './value';
 import type { Workbench } from './workbench';
 
 /** What an operator makes of a node: one value for each of its outputs, as many as it has. */
@@ -104,7 +104,7 @@ export class NodeReader {
 
   /** Whole numbers that are an attribute in some versions and an operand in others. */
   intsOf(name: string, k: number): number[] | undefined {
-    return this.ints(name) ?? (this.optional(k) ? Array.from(this.known(k).values) : undefined);
+    return this.ints(name) ?? (this.optional(k) ? listOf(this.known(k)) : undefined);
   }
 
   /** The same for one float. */

@@ -141,12 +141,26 @@ export function withRank<V extends Value>(value: V, rank: number): V {
   return missing > 0 ? { ...value, shape: [...new Array<number>(missing).fill(1), ...value.shape] } : value;
 }
 
+/** The most places of an axis, or numbers of an operand, that are listed one by one. In float32 they are exact. */
+const MOST_PLACES = 2 ** 22;
+
+/** To be asked before such a list is made. @throws Error when it is longer than any network needs */
+export function expectPlaces(count: number): void {
+  if (!(count <= MOST_PLACES)) throw new Error(`${count} places are more than the ${MOST_PLACES} that can be listed`);
+}
+
 /** An axis counted from the end when negative. @throws Error when there is none */
 export function axisOf(axis: number, rank: number): number {
   const resolved = axis < 0 ? axis + rank : axis;
   if (!Number.isInteger(axis) || resolved < 0 || resolved >= rank)
     throw new Error(`there is no axis ${axis} in a shape of ${rank} sides`);
   return resolved;
+}
+
+/** The numbers of a list: of sides, axes or places. @throws Error when it is longer than any network needs */
+export function listOf({ values }: HostValue): number[] {
+  expectPlaces(values.length);
+  return Array.from(values);
 }
 
 export const isSingle = (value: Value): value is HostValue => value.kind === 'host' && sizeOf(value.shape) === 1;

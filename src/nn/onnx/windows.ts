@@ -76,9 +76,7 @@ export function paddedFor(bench: Workbench, value: Value, axis: number, window: 
   const { side, size, stride, dilation, before, out } = window;
   const length = (out - 1) * stride + (size - 1) * dilation + 1;
   if (before === 0 && length <= side) return value;
-  bench.expectRoom([length], true);
-  const places = Array.from({ length }, (_, k) => (k - before < side && k >= before ? k - before : -1));
-  return bench.pick(value, axis, places, fill);
+  return bench.pick(value, axis, length, (at) => (at >= before && at - before < side ? at - before : -1), fill);
 }
 
 /**

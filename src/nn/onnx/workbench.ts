@@ -10,6 +10,7 @@ import {
   axesInMemory,
   type DeviceValue,
   device,
+  expectPlaces,
   factorsOfAxes,
   fileOrder,
   type HostValue,
@@ -19,6 +20,9 @@ import {
   turned,
   type Value,
 } from './value';
+
+/** The most parts of a value that are computed one after the other, each by operations of its own. */
+const MOST_PARTS = 2 ** 16;
 
 /** Where each place of an axis comes from: `taps` weighted places of the input for every one of the output. */
 export interface Taps {
@@ -59,6 +63,12 @@ export class Workbench {
       shape,
       inputs.every(({ backend }) => !(backend instanceof TracingBackend)),
     );
+  }
+
+  /** To be asked before a value is made of parts. @throws Error when they are more than a plan should have operations */
+  expectParts(count: number): void {
+    if (count > MOST_PARTS)
+      throw new Error(`${count} parts are more than the ${MOST_PARTS} that are computed one by one`);
   }
 
   constant(values: ArrayLike<number>, shape: Shape): Tensor {
@@ -209,6 +219,7 @@ export class Workbench {
       }
       return host(value.type, shape, result);
     }
+    expectPlaces(value.shape[axis]);
     const axes = axesInMemory(value);
     const tensor = this.placed(value, axes);
     this.expectRoomFor(shape, tensor);
@@ -217,8 +228,10 @@ export class Workbench {
     return device(value.type, shape, output, axes);
   }
 
-  /** Single places of an axis, in any order. */
-  pick(value: Value, axis: number, places: readonly number[], fill = 0): Value {
+  /** An axis of `length` places, each one that it had: `source` tells which, -1 for `fill`. */
+  pick(value: Value, axis: number, length: number, source: (at: number) => number, fill = 0): Value {
+    expectPlaces(length);
+    const places = Array.from({ length }, (_, at) => source(at));
     if (places.every((place, k) => place === k) && places.length === value.shape[axis]) return value;
     return this.resample(value, axis, { places: [places], weights: [places.map(() => 1)], fill });
   }

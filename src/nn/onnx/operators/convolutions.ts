@@ -38,6 +38,7 @@ function convolution(node: NodeReader, bench: Workbench): Value {
   if (groups === 1) return convolve(bench, value, weights, bias, windows, shape);
   if (perGroup === 1 && sizes.length <= 2) return depthwise(bench, value, weights, bias, windows, shape);
   const each = outChannels / groups;
+  bench.expectParts(groups);
   const parts = Array.from({ length: groups }, (_, group) =>
     convolve(
       bench,
@@ -90,19 +91,9 @@ const convolveUnfolded: Convolve = (bench, value, weights, bias, windows, shape)
 const depthwise: Convolve = (bench, value, weights, bias, windows, shape) => {
   const [, channels] = value.shape;
   const each = shape[1] / channels;
-  const spread = windows.reduce(
-    (filter, { size, dilation }, k) => bench.pick(filter, k + 2, spacedPlaces(size, dilation)),
-    weights,
-  );
+  const spread = spaced(bench, weights, windows);
   const solid = windows.map((window) => ({ ...window, size: (window.size - 1) * window.dilation + 1, dilation: 1 }));
-  const repeated =
-    each === 1
-      ? value
-      : bench.pick(
-          value,
-          1,
-          Array.from({ length: channels * each }, (_, k) => Math.floor(k / each)),
-        );
+  const repeated = bench.pick(value, 1, channels * each, (k) => Math.floor(k / each));
   const sliding = solid.length === 1 ? [ONE_ROW, ...solid] : solid;
   const input = bench.placed(asImage(bench, repeated), CHANNELS_LAST);
   const filter = bench.placed(asImage(bench, spread), [2, 3, 0, 1]);
@@ -111,9 +102,13 @@ const depthwise: Convolve = (bench, value, weights, bias, windows, shape) => {
   return ofImage(bench, value, output, shape);
 };
 
-/** The places of a filter's taps with the gaps of a dilation between them, which are -1. */
-const spacedPlaces = (size: number, dilation: number): number[] =>
-  Array.from({ length: (size - 1) * dilation + 1 }, (_, k) => (k % dilation === 0 ? k / dilation : -1));
+/** Weights [.., .., sizes...] with zeros in the gaps of a dilation between them. */
+const spaced = (bench: Workbench, weights: Value, windows: readonly AxisWindow[]): Value =>
+  windows.reduce(
+    (filter, { size, dilation }, k) =>
+      bench.pick(filter, k + 2, (size - 1) * dilation + 1, (at) => (at % dilation === 0 ? at / dilation : -1)),
+    weights,
+  );
 
 /** What an image operation made of a value of the same number of axes. */
 export function ofImage(bench: Workbench, value: Value, output: Tensor, shape: readonly number[]): Value {
@@ -134,10 +129,7 @@ function transposedConvolution(node: NodeReader, bench: Workbench): Value {
     throw new Error(`weights ${formatShape(weights.shape)} in ${groups} groups do not fit ${formatShape(value.shape)}`);
   const axes = spreadingOf(node, sides, sizes);
   const shape = [batch, perGroup * groups, ...axes.map(({ out }) => out)];
-  const spread = axes.reduce(
-    (filter, { size, dilation }, k) => bench.pick(filter, k + 2, spacedPlaces(size, dilation)),
-    weights,
-  );
+  const spread = spaced(bench, weights, axes);
   const [vertical, horizontal] = axes.length === 1 ? [{ ...ONE_ROW }, axes[0]] : axes;
   const window = {
     height: vertical.out,
@@ -148,6 +140,7 @@ function transposedConvolution(node: NodeReader, bench: Workbench): Value {
     left: horizontal.before,
   };
   const each = channels / groups;
+  bench.expectParts(groups);
   const outputs = Array.from({ length: groups }, (_, group) => {
     const [x, k] = [bench.slice(value, 1, group * each, each), bench.slice(spread, 0, group * each, each)];
     const input = bench.placed(asImage(bench, x), CHANNELS_LAST);

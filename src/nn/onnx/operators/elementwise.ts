@@ -3,7 +3,7 @@ import { type Activation, RELU } from '../../../kernels/kernel';
 import { prelu, sigmoid } from '../../../tensor/ops/activations';
 import { formatShape, sizeOf } from '../../../tensor/shape';
 import { activate, apply, combine, inPlaceOf, scaled, truncated } from '../arithmetic';
-import { elementType, isFloat } from '../element';
+import { type ElementType, elementType, isFloat } from '../element';
 import type { NodeReader, Operator, Operators } from '../node';
 import { axesInMemory, broadcastShape, device, host, isSingle, type Value, withRank } from '../value';
 import type { Workbench } from '../workbench';
@@ -96,10 +96,7 @@ function clip(node: NodeReader, bench: Workbench): Value {
     : apply(bench, value, 'clip', lowest, highest);
 }
 
-function cast(node: NodeReader, bench: Workbench): Value {
-  const value = node.input(0);
-  // Old files spell the type.
-  const to = elementType(node.int('to', 0));
+function cast(bench: Workbench, value: Value, to: ElementType): Value {
   const isNarrowed = isFloat(value.type) && !isFloat(to);
   if (to === 'bool') return { ...not(bench, combine(bench, value, host('float32', [], [0]), 'equal')), type: to };
   return { ...(isNarrowed ? truncated(bench, value) : value), type: to };
@@ -118,7 +115,7 @@ function where({ inputs: [condition, yes, no] }: NodeReader, bench: Workbench): 
       );
   }
   for (const value of [yes, no])
-    if (value.kind === 'host' && !Array.from(value.values).every(Number.isFinite))
+    if (value.kind === 'host' && !Array.prototype.every.call(value.values, Number.isFinite))
       throw new Error('it chooses between computed numbers and infinite ones, which is not supported');
   const taken = combine(bench, condition, yes, 'multiply');
   return { ...combine(bench, taken, combine(bench, not(bench, condition), no, 'multiply'), 'add'), type: yes.type };
@@ -181,11 +178,8 @@ export const elementwise: Operators = {
   Not: (node, bench) => not(bench, node.input(0)),
   Where: where,
 
-  Cast: cast,
-  CastLike: ({ inputs: [value, like] }, bench) =>
-    isFloat(value.type) && !isFloat(like.type)
-      ? { ...truncated(bench, value), type: like.type }
-      : { ...value, type: like.type },
+  Cast: (node, bench) => cast(bench, node.input(0), elementType(node.int('to', 0))),
+  CastLike: (node, bench) => cast(bench, node.input(0), node.input(1).type),
   Identity: (node) => node.input(0),
   /** It drops nothing where nothing is learnt; its mask is of no use then. */
   Dropout: (node, bench) => {

@@ -68,13 +68,7 @@ function averagePool(node: NodeReader, bench: Workbench): Value {
     // Zeros that are part of the image count; what lies beyond them, where ceil_mode made room, does not.
     const grown = found.map((window) => ({ ...window, length: window.side + window.before + window.after }));
     const padded = grown.reduce<Value>((image, { side, before, length }, k) => {
-      if (length === side) return image;
-      bench.expectRoom([length], true);
-      return bench.pick(
-        image,
-        k + 2,
-        Array.from({ length }, (_, at) => (at >= before && at - before < side ? at - before : -1)),
-      );
+      return bench.pick(image, k + 2, length, (at) => (at >= before && at - before < side ? at - before : -1));
     }, value);
     const inside = grown.map(({ length, ...window }) => ({ ...window, side: length, before: 0, after: 0 }));
     return poolImage(bench, padded, inside, averagePool2d);

@@ -87,7 +87,7 @@ function matrices(bench: Workbench, left: Value, right: Value): Value {
   });
   const count = sizeOf(lead);
   const [ls, rs] = [bench.reshape(l, [count, rows, inner]), bench.reshape(r, [count, inner, columns])];
-  bench.expectRoom([count], true);
+  bench.expectParts(count);
   const parts = Array.from({ length: count }, (_, k) => {
     const [one, other] = [bench.slice(ls, 0, k, 1), bench.slice(rs, 0, k, 1)].map((value) =>
       bench.placed(bench.reshape(value, value.shape.slice(1))),

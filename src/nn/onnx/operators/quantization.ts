@@ -1,6 +1,7 @@
 import { activate, apply, combine, scaled } from '../arithmetic';
 import { type ElementType, elementType } from '../element';
 import type { NodeReader, Operators } from '../node';
+import { DATA_TYPE } from '../proto';
 import { axisOf, type HostValue, host, type Value } from '../value';
 import type { Workbench } from '../workbench';
 
@@ -16,8 +17,11 @@ interface Quantization {
   zero: HostValue;
 }
 
-/** A number for all, or one for each place of an axis, in a shape that meets that axis. */
-function quantizationOf(node: NodeReader, bench: Workbench, rank: number, otherwise: ElementType): Quantization {
+/**
+ * A number for all, or one for each place of an axis, in a shape that meets that axis.
+ * @param type of the zero where none is given
+ */
+function quantizationOf(node: NodeReader, bench: Workbench, rank: number, type: ElementType): Quantization {
   if (node.int('block_size', 0) !== 0) throw new Error('quantisation in blocks is not supported');
   const fit = (value: HostValue): HostValue => {
     if (value.values.length === 1) return { ...value, shape: [] };
@@ -25,7 +29,7 @@ function quantizationOf(node: NodeReader, bench: Workbench, rank: number, otherw
     return { ...value, shape: [value.values.length, ...new Array<number>(after).fill(1)] };
   };
   bench.expectRoom(node.known(1).shape, false);
-  const zero = node.optional(2) ? node.known(2) : host(otherwise, [], [0]);
+  const zero = node.optional(2) ? node.known(2) : host(type, [], [0]);
   return { scale: fit(node.known(1)), zero: fit(zero) };
 }
 
@@ -36,10 +40,12 @@ function dequantize(node: NodeReader, bench: Workbench): Value {
   return combine(bench, centred, scale, 'multiply');
 }
 
+/** The type that a QuantizeLinear without a zero gives. */
+const declaredType = (node: NodeReader): ElementType => elementType(node.int('output_dtype', 0) || DATA_TYPE.uint8);
+
 function quantize(node: NodeReader, bench: Workbench): Value {
   const value = node.input(0);
-  const declared = node.has('output_dtype') ? elementType(node.int('output_dtype', 0)) : 'uint8';
-  const { scale, zero } = quantizationOf(node, bench, value.shape.length, declared);
+  const { scale, zero } = quantizationOf(node, bench, value.shape.length, declaredType(node));
   const whole = apply(bench, combine(bench, value, scale, 'divide'), 'round');
   return { ...apply(bench, combine(bench, whole, zero, 'add'), 'clip', ...boundsOf(zero.type)), type: zero.type };
 }
@@ -50,7 +56,7 @@ function quantize(node: NodeReader, bench: Workbench): Value {
  */
 function withinRange(node: NodeReader, bench: Workbench): Value {
   const value = node.input(0);
-  const { scale, zero } = quantizationOf(node, bench, value.shape.length, 'uint8');
+  const { scale, zero } = quantizationOf(node, bench, value.shape.length, declaredType(node));
   const [low, high] = boundsOf(zero.type).map((bound) =>
     combine(bench, scaled(bench, { ...zero, type: 'float32' }, -1, bound), scale, 'multiply'),
   );

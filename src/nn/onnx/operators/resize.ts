@@ -1,7 +1,7 @@
 import { resizeBilinear } from '../../../tensor/ops/resample';
 import { formatShape } from '../../../tensor/shape';
 import type { NodeReader, Operators } from '../node';
-import { axisOf, device, type Value } from '../value';
+import { axisOf, device, expectPlaces, listOf, type Value } from '../value';
 import type { Taps, Workbench } from '../workbench';
 import { CHANNELS_LAST } from './convolutions';
 
@@ -18,28 +18,30 @@ const single = Math.fround;
  * Where place i of the output looks (attribute coordinate_transformation_mode). In float32, as runtimes compute it: what
  * is half way between two places, or on one, must be so here as well.
  */
-const COORDINATES: Readonly<Record<string, (i: number, axis: Axis) => number>> = {
-  half_pixel: (i, { scale }) => single((i + 0.5) / scale) - 0.5,
-  half_pixel_symmetric: (i, { scale, side, out }) =>
-    (side / 2) * (1 - out / (scale * side)) + single((i + 0.5) / scale) - 0.5,
-  pytorch_half_pixel: (i, { scale, out }) => (out > 1 ? single((i + 0.5) / scale) - 0.5 : 0),
-  align_corners: (i, { side, out }) => (out > 1 ? single((i * (side - 1)) / (out - 1)) : 0),
-  asymmetric: (i, { scale }) => single(i / scale),
-  tf_half_pixel_for_nn: (i, { scale }) => single((i + 0.5) / scale),
-};
+const COORDINATES = new Map<string, (i: number, axis: Axis) => number>([
+  ['half_pixel', (i, { scale }) => single((i + 0.5) / scale) - 0.5],
+  [
+    'half_pixel_symmetric',
+    (i, { scale, side, out }) => (side / 2) * (1 - out / (scale * side)) + single((i + 0.5) / scale) - 0.5,
+  ],
+  ['pytorch_half_pixel', (i, { scale, out }) => (out > 1 ? single((i + 0.5) / scale) - 0.5 : 0)],
+  ['align_corners', (i, { side, out }) => (out > 1 ? single((i * (side - 1)) / (out - 1)) : 0)],
+  ['asymmetric', (i, { scale }) => single(i / scale)],
+  ['tf_half_pixel_for_nn', (i, { scale }) => single((i + 0.5) / scale)],
+]);
 
 /** Which place is nearest (attribute nearest_mode). */
-const NEAREST: Readonly<Record<string, (x: number) => number>> = {
-  round_prefer_floor: (x) => Math.ceil(x - 0.5),
-  round_prefer_ceil: (x) => Math.floor(x + 0.5),
-  floor: Math.floor,
-  ceil: Math.ceil,
-};
+const NEAREST = new Map<string, (x: number) => number>([
+  ['round_prefer_floor', (x) => Math.ceil(x - 0.5)],
+  ['round_prefer_ceil', (x) => Math.floor(x + 0.5)],
+  ['floor', Math.floor],
+  ['ceil', Math.ceil],
+]);
 
 const inside = (place: number, side: number): number => Math.max(0, Math.min(place, side - 1));
 
 function nearest(looks: readonly number[], { side }: Axis, mode: string): Taps {
-  const round = NEAREST[mode];
+  const round = NEAREST.get(mode);
   if (!round) throw new Error(`its nearest_mode ${mode} is not supported`);
   return { places: [looks.map((x) => inside(round(x), side))], weights: [looks.map(() => 1)], fill: 0 };
 }
@@ -85,10 +87,11 @@ interface Manner {
 
 function resizeAxes(bench: Workbench, value: Value, axes: readonly (Axis & { axis: number })[], manner: Manner): Value {
   const { mode, coordinates } = manner;
-  const look = COORDINATES[coordinates];
+  const look = COORDINATES.get(coordinates);
   if (!look) throw new Error(`its coordinate_transformation_mode ${coordinates} is not supported`);
   for (const { axis, out } of axes) {
     if (!Number.isSafeInteger(out) || out < 1) throw new Error(`it makes ${out} places of an axis`);
+    expectPlaces(out);
     bench.expectRoom(value.shape.with(axis, out), false);
   }
   const isHalfPixel = ['half_pixel', 'pytorch_half_pixel'].includes(coordinates) && axes.every(({ out }) => out > 1);
@@ -137,7 +140,7 @@ function resize(node: NodeReader, bench: Workbench): Value {
   const isOld = node.opset < 11 || node.type === 'Upsample';
   const list = (k: number) => {
     const given = node.optional(k);
-    const values = given && given.shape[0] !== 0 ? Array.from(node.known(k).values) : [];
+    const values = given && given.shape[0] !== 0 ? listOf(node.known(k)) : [];
     return values.length > 0 ? values : undefined;
   };
   const scales = node.floats('scales') ?? list(isOld ? 1 : 2);

@@ -1,14 +1,11 @@
 import { pad as padded } from '../../../tensor/ops/pad';
 import { formatShape, type Shape, sizeOf } from '../../../tensor/shape';
 import type { NodeReader, Operators } from '../node';
-import { axisOf, broadcastShape, device, type HostValue, host, type Value, withRank } from '../value';
+import { axisOf, broadcastShape, device, type HostValue, host, listOf, type Value, withRank } from '../value';
 import type { Workbench } from '../workbench';
 import { CHANNELS_LAST } from './convolutions';
 
 const wholes = (values: readonly number[]): HostValue => host('int64', [values.length], values);
-
-/** Numbers of an operand that is a shape or a list of axes. */
-const listOf = (value: HostValue): number[] => Array.from(value.values);
 
 function checkedShape(shape: readonly number[]): Shape {
   for (const side of shape)
@@ -116,7 +113,9 @@ function gather(node: NodeReader, bench: Workbench): Value {
   const shape = [...value.shape.slice(0, axis), ...indices.shape, ...value.shape.slice(axis + 1)];
   if (sizeOf(shape) === 0) return host(value.type, shape, []);
   const isRun = places.every((place, k) => place === places[0] + k);
-  const picked = isRun ? bench.slice(value, axis, places[0], places.length) : bench.pick(value, axis, places);
+  const picked = isRun
+    ? bench.slice(value, axis, places[0], places.length)
+    : bench.pick(value, axis, places.length, (at) => places[at]);
   return bench.reshape(picked, shape);
 }
 
@@ -168,12 +167,7 @@ function pad(node: NodeReader, bench: Workbench): Value {
     const [length] = checkedShape([side + before + after]);
     bench.expectRoom(longer.shape.with(axis, length), false);
     const source = sourceOf(mode, side);
-    return bench.pick(
-      longer,
-      axis,
-      Array.from({ length }, (_, at) => source(at - before)),
-      fill,
-    );
+    return bench.pick(longer, axis, length, (at) => source(at - before), fill);
   }, value);
 }
 
