@@ -3,6 +3,7 @@ import { type Random, stream } from '../tensor/random';
 import { LANDMARK_COUNT, type Point } from './align';
 import { type AugmentOptions, augment } from './augment';
 import { drawMaskOn, randomMask } from './mask';
+import { fitsMask } from './mask-geometry';
 import type { PixelShape } from './pixels';
 
 /** All training images one after the other, a byte a pixel and channel, and how they are varied. */
@@ -48,5 +49,6 @@ function masked(
   if (!landmarks || random.next() >= masks) return pixels;
   const numbers = landmarks.subarray(2 * LANDMARK_COUNT * index, 2 * LANDMARK_COUNT * (index + 1));
   const points = Array.from({ length: LANDMARK_COUNT }, (_, k): Point => [numbers[2 * k], numbers[2 * k + 1]]);
-  return drawMaskOn(pixels, shape, points, randomMask(random));
+  // Of thousands of photos in the wild some have landmarks that went astray: they stay without.
+  return fitsMask(points) ? drawMaskOn(pixels, shape, points, randomMask(random)) : pixels;
 }

@@ -133,18 +133,29 @@ function asymmetry([bridge, chin, left, right]: readonly Point[]): number {
 /** @throws Error when the landmarks are not 68, or no face: all in one place, say, or on a line */
 export function faceFrame(landmarks: readonly Point[]): FaceFrame {
   if (landmarks.length !== 68) throw new Error(`a mask needs the 68 landmarks of a face, not ${landmarks.length}`);
+  const frame = frameOf(landmarks);
+  if (!frame)
+    throw new Error(
+      'the landmarks are no face that a mask could be drawn on: they lie in one place, on a line or nowhere',
+    );
+  return frame;
+}
+
+/** Whether they are the 68 points of a face that a mask fits on. */
+export const fitsMask = (landmarks: readonly Point[]): boolean =>
+  landmarks.length === 68 && frameOf(landmarks) !== undefined;
+
+function frameOf(landmarks: readonly Point[]): FaceFrame | undefined {
   const { points, unit } = controlPoints(landmarks);
-  if (!(unit > 0) || !landmarks.flat().every(Number.isFinite)) throw new Error(NO_FACE);
+  if (!(unit > 0) || !landmarks.flat().every(Number.isFinite)) return undefined;
   const yaw = yawOf(landmarks);
   const plane = controlPointsAt(yaw);
   try {
     return { yaw, toPhoto: fitHomography(plane, points), toPlane: fitHomography(points, plane), unit };
-  } catch (cause) {
-    throw new Error(NO_FACE, { cause });
+  } catch {
+    return undefined; // three of the points on a line
   }
 }
-
-const NO_FACE = 'the landmarks are no face that a mask could be drawn on: they lie in one place, on a line or nowhere';
 
 const difference = (a: Point, b: Point): Point => [a[0] - b[0], a[1] - b[1]];
 const between = (a: Point, b: Point, share: number): Point => [
