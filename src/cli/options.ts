@@ -147,6 +147,15 @@ Examples:
 
 What is not asked for is drawn by chance; the same seed gives the same photo the same masks.`;
 
+/** How a network of an ONNX file wants its faces. @param of the option that names it */
+const preparationOptions = (of: string) => [
+  new Option('--template <family>', `how ${of} wants its faces, where its file does not say so`).choices(PRESET_NAMES),
+  new Option('--channels <order>', `colours of ${of}, in place of the family's`).choices(['RGB', 'BGR']),
+  new Option('--range <lowest,highest>', `what 0 and 255 become for ${of}, in place of the family's`).argParser(
+    rangeOf,
+  ),
+];
+
 export const trainingOptions = () => [
   ...commonOptions(),
   new Option(
@@ -183,6 +192,10 @@ export const trainingOptions = () => [
     'form',
     'plain',
   ]),
+  new Option('--from <model.onnx>', 'train an embedding network of an ONNX file on, with a fresh classifier').conflicts(
+    [...['preset', 'start', 'size', 'form', 'plain', 'focus']],
+  ),
+  ...preparationOptions('--from'),
   new Option('--seed <number>', 'another gives other first weights and another order')
     .argParser(number(0, 2 ** 32 - 1, true))
     .default(1),
@@ -238,6 +251,7 @@ Examples:
   likeness train people more --teacher --preset small --masks 0.3 --out student.safetensors
   likeness train people --teacher --start student.safetensors --size 96 --out larger.safetensors
   likeness train people --focus upper --out eyes.safetensors
+  likeness train people --from arcface.onnx --template arcface --loss arcface --out ours.safetensors
   likeness train points5/train --task landmarks --out landmarks.safetensors
   likeness train chips --aligned --train-first 5 --out model.safetensors --json > figures.json
 
@@ -322,13 +336,7 @@ export const modelOption = (description = 'a model that likeness train wrote, in
 
 export const embedderOptions = () => [
   new Option('--embedder <file>', 'a network of an ONNX file, in place of the pretrained network').conflicts('model'),
-  new Option('--template <family>', 'how --embedder wants its faces, where its file does not say so').choices(
-    PRESET_NAMES,
-  ),
-  new Option('--channels <order>', "colours of --embedder, in place of the family's").choices(['RGB', 'BGR']),
-  new Option('--range <lowest,highest>', "what 0 and 255 become for --embedder, in place of the family's").argParser(
-    rangeOf,
-  ),
+  ...preparationOptions('--embedder'),
 ];
 
 export const livenessOptions = () => [

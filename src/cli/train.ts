@@ -7,41 +7,29 @@ import { PRETRAINED } from '../face/embed';
 import type { PointLoss } from '../face/landmark-training';
 import { readModel } from '../face/model';
 import { calibrateModel } from '../face/model-embedder';
-import type { PixelShape } from '../face/pixels';
+import { expectAligned, parsePreprocessing } from '../face/preprocessing';
 import { TrainingImages } from '../face/training-images';
 import type { Calibration } from '../face/verify';
-import type { Backend } from '../kernels/backend';
 import { MeteredBackend } from '../kernels/metered';
 import { decodeModel, encodeCheckpoint, encodeModel, type ModelFile, resume } from '../nn/checkpoint';
-import { MiniResNet, type MiniResNetOptions, miniResNetFrom, optionsOf } from '../nn/mini-resnet';
 import type { BlockForm } from '../nn/residual-block';
 import { Trainer } from '../nn/trainer';
 import type { TrainingSettings } from '../nn/training-settings';
 import { type OpenedDevice, openDevice } from '../tensor/device';
-import { random } from '../tensor/random';
-import type { NamedValues } from '../tensor/safetensors';
 import { isFolder, writeFileAtomically } from './files';
 import { findMistakes, type Mistake } from './mistakes';
-import type { CommonOptions } from './options';
+import type { CommonOptions, EmbedderOptions } from './options';
 import { EXIT, printDevice, printJson, printLine, printTable, tell, UserError } from './output';
 import { printStepMemory, type StepMemory, stepMemory } from './step-memory';
 import { cachedTiles } from './tiles';
 import { startTrainingBar } from './training-bar';
 import { checkChoices, readData, SYNTHETIC, splitData } from './training-data';
-import {
-  type Choices,
-  given,
-  givenNetwork,
-  isPreset,
-  type PresetName,
-  type Recipe,
-  recipeOf,
-  startedNetwork,
-} from './training-recipe';
+import { firstNetwork, savedNetwork } from './training-network';
+import { type Choices, given, isPreset, type PresetName, recipeOf } from './training-recipe';
 import { typed } from './typed';
 import { percent } from './verify';
 
-export interface TrainOptions extends CommonOptions {
+export interface TrainOptions extends CommonOptions, Omit<EmbedderOptions, 'embedder'> {
   out: string;
   preset: PresetName;
   seed: number;
@@ -59,6 +47,8 @@ export interface TrainOptions extends CommonOptions {
   size?: number;
   /** A model whose weights it begins with. */
   start?: string;
+  /** An ONNX file whose network it trains on. */
+  from?: string;
   loss?: TrainingSettings['loss'];
   pointLoss?: PointLoss;
   margin?: number;
@@ -80,40 +70,39 @@ export async function train(folders: readonly string[], options: TrainOptions, s
   const { out } = options;
   const files = filesOf(out);
   await expectWritable(files);
-  const saved = options.resume ? decodeModel((await readModel(out)).bytes, out) : undefined;
-  const choices = saved ? choicesOf(saved, out) : options;
-  const { seed } = choices;
-  checkChoices(folders, choices);
+  const bytes = options.resume ? (await readModel(out)).bytes : undefined;
+  const saved = bytes && decodeModel(bytes, out);
+  const asked = saved ? choicesOf(saved, out) : options;
+  const { seed, masks } = asked;
+  checkChoices(folders, asked);
   if (saved && !saved.training) throw new UserError(`${out} is trained to its end; there is nothing to go on with`);
   const opened = await openDevice(options.device, { ...options, tiles: cachedTiles });
   const meter = options.profile ? new MeteredBackend(opened.backend) : undefined;
   const device = { ...opened, backend: meter ?? opened.backend };
   try {
-    const recipe = recipeOf(choices);
-    const network = saved ? miniResNetFrom(device.backend, saved.model, out) : undefined;
+    const recipe = recipeOf(asked);
     const settings = saved?.training?.settings ?? {
       ...recipe.settings,
       ...(folders.length === 0 && { epochs: SYNTHETIC.epochs }),
       ...given(options),
       seed,
     };
-    const start = options.start === undefined || saved ? undefined : await readStart(options.start);
-    const made = start
-      ? startedNetwork(start.options, options, recipe)
-      : { ...recipe.network, ...givenNetwork(options, recipe) };
-    const shape = shapeOf(network?.options.input ?? made.input);
+    const first = bytes
+      ? savedNetwork(device.backend, bytes, out)
+      : await firstNetwork(device.backend, options, recipe);
+    const { shape, preprocessing } = first;
+    const choices: Choices = { ...asked, ...(preprocessing && { preprocessing }) };
     const data = await readData(device.backend, folders, shape, { ...options, ...choices }, signal);
     const names = settings.identityWeight === 0 ? [] : data.names;
-    if (network && saved && !isSameData(saved.model.metadata, names, data))
+    if (saved && !isSameData(saved.model.metadata, names, data))
       throw new UserError(
         `${out} was trained on other people than those of ${folders.join(', ') || 'the synthetic ones'}`,
       );
     const { train, test } = splitData(data, choices);
-    const born = network ?? newNetwork(device.backend, made, names.length, seed);
-    if (start) await takeOver(born, start);
-    const { masks } = choices;
-    using images = new TrainingImages(train.examples, test.examples, { shape, augment: recipe.augment, seed, masks });
-    const trainer = new Trainer(born, images, settings);
+    const network = await first.open(names.length, train.examples);
+    const variation = { shape, augment: recipe.augment, seed, masks, preparation: network.preparation };
+    using images = new TrainingImages(train.examples, test.examples, variation);
+    const trainer = new Trainer(network, images, settings);
     if (saved) resume(trainer, saved, out);
     if (!options.json)
       printLine(
@@ -123,7 +112,7 @@ export async function train(folders: readonly string[], options: TrainOptions, s
     const model = await runTraining(trainer, run, signal);
     await tellTraining(trainer, run, model);
     trainer.dispose();
-    born.dispose();
+    network.dispose();
   } finally {
     await device.backend.close();
   }
@@ -181,7 +170,7 @@ interface FinishedTraining {
 }
 
 function metadataOf(trainer: Trainer, { data, names, choices }: Run): Record<string, string> {
-  const { seed, trainFirst, preset, aligned, teacher, focus, masks } = choices;
+  const { seed, trainFirst, preset, aligned, teacher, focus, masks, from, preprocessing } = choices;
   const [last] = trainer.history.slice(-1);
   return {
     names: JSON.stringify(names),
@@ -192,6 +181,8 @@ function metadataOf(trainer: Trainer, { data, names, choices }: Run): Record<str
     ...(teacher && { teacher: PRETRAINED.name }),
     ...(focus !== 'whole' && { focus }),
     ...(masks > 0 && { masks: String(masks) }),
+    ...(from !== undefined && { from: basename(from) }),
+    ...(preprocessing && { template: preprocessing.template, preprocessing: JSON.stringify(preprocessing) }),
     date: new Date().toISOString(),
     data: formatBalance(balanceOf(data)),
     ...(last && { metrics: JSON.stringify(last) }),
@@ -283,7 +274,7 @@ async function writeReportFiles(trainer: Trainer, run: Run, mistakes: readonly M
       date: new Date().toISOString(),
     },
     settings: {
-      preset: choices.preset,
+      ...(choices.from === undefined ? { preset: choices.preset } : { from: basename(choices.from) }),
       ...settings,
       masks: choices.masks,
       focus: choices.focus,
@@ -299,41 +290,12 @@ const calibrationLine = ({ threshold, falseMatchRate }: Calibration): string =>
   `likeness verify --model takes two faces for one person up to the distance ${threshold.toFixed(3)}` +
   `${falseMatchRate === undefined ? '.' : `, at which ${percent(falseMatchRate)} of the test images' pairs of two people match falsely.`}`;
 
-function newNetwork(backend: Backend, preset: Recipe['network'], classes: number, seed: number): MiniResNet {
-  // A stream of its own: the trainer's begins with the seed.
-  return new MiniResNet({ backend, random: random(seed).fork() }, { ...preset, classes });
-}
-
 /** The names that it learns, or of a network that learns none, how many images there are of how many people. */
 const isSameData = (metadata: Record<string, string>, names: readonly string[], data: Dataset): boolean =>
   metadata.names === JSON.stringify(names) && (names.length > 0 || metadata.data === formatBalance(balanceOf(data)));
 
-interface Start {
-  source: string;
-  options: MiniResNetOptions;
-  tensors: ReadonlyMap<string, NamedValues>;
-}
-
-/** @throws UserError for a file that holds no network of this kind */
-async function readStart(path: string): Promise<Start> {
-  const { model } = decodeModel((await readModel(path)).bytes, path);
-  return { source: path, options: optionsOf(model.metadata, path), tensors: model.tensors };
-}
-
-/** Everything but the classifier, which is of other people: it stays as it was born. */
-async function takeOver(network: MiniResNet, { tensors, source }: Start): Promise<void> {
-  const isClassifier = ([path]: [string, NamedValues]) => path.startsWith('classifier.');
-  const own = [...(await network.state())].filter(isClassifier);
-  network.load(new Map([...[...tensors].filter((entry) => !isClassifier(entry)), ...own]), source);
-}
-
-function shapeOf({ height, width, channels }: MiniResNetOptions['input']): PixelShape {
-  if (channels !== 1 && channels !== 3) throw new UserError(`images have 1 or 3 channels, the model takes ${channels}`);
-  return { height, width, channels };
-}
-
 function choicesOf({ model }: ModelFile, source: string): Choices {
-  const { seed, trainFirst, preset, aligned, teacher, focus, masks } = model.metadata;
+  const { seed, trainFirst, preset, aligned, teacher, focus, masks, from, preprocessing } = model.metadata;
   if (seed === undefined || preset === undefined || !isPreset(preset))
     throw new UserError(`${source} was not written by likeness train; it cannot be gone on with`);
   return {
@@ -344,6 +306,10 @@ function choicesOf({ model }: ModelFile, source: string): Choices {
     focus: focus === 'upper' ? 'upper' : 'whole',
     masks: Number(masks ?? 0),
     ...(trainFirst && { trainFirst: Number(trainFirst) }),
+    ...(from !== undefined && { from }),
+    ...(preprocessing !== undefined && {
+      preprocessing: expectAligned(parsePreprocessing(preprocessing, source), source),
+    }),
   };
 }
 

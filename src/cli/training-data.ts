@@ -3,6 +3,7 @@ import { type Dataset, splitDataset, splitPeople, syntheticDataset } from '../fa
 import { listAllPeople, loadFolder } from '../face/dataset-folder';
 import { FacePipeline } from '../face/pipeline';
 import type { PixelShape } from '../face/pixels';
+import type { AlignedPreprocessing } from '../face/preprocessing';
 import { taughtFaces } from '../face/taught-faces';
 import type { Backend } from '../kernels/backend';
 import { embedder } from './evaluate';
@@ -19,6 +20,8 @@ export interface DataChoices {
   /** The network whose embeddings are learnt; there is one. */
   teacher?: 'face-resnet';
   focus: Focus;
+  /** Where the network's file says how it wants its faces. */
+  preprocessing?: AlignedPreprocessing;
   /** The share of training images in which the face wears a drawn mask. */
   masks: number;
 }
@@ -70,7 +73,8 @@ export function splitData(data: Dataset, { seed, trainFirst, teacher }: DataChoi
   return splitDataset(data, trainFirst ? { first: trainFirst } : { share: TRAINING_SHARE, seed });
 }
 
-const templateName = (focus: Focus) => (focus === 'upper' ? 'upper' : 'arcface');
+const templateName = ({ preprocessing, focus }: DataChoices) =>
+  preprocessing?.template ?? (focus === 'upper' ? 'upper' : 'arcface');
 
 async function readFolders(
   folders: readonly string[],
@@ -78,12 +82,12 @@ async function readFolders(
   options: ReadOptions,
   signal: AbortSignal,
 ): Promise<Dataset> {
-  const { device, threads, aligned = false, focus, progress } = options;
+  const { device, threads, aligned = false, progress } = options;
   const bar = new LateBar(progress);
   const data = await loadFolder(folders, {
     ...shape,
     aligned,
-    template: templateName(focus),
+    template: templateName(options),
     signal,
     cacheFolder: cacheFolder('faces'),
     pipeline: { device, ...(threads === undefined ? {} : { threads }) },
@@ -101,7 +105,7 @@ async function readTaught(
   options: ReadOptions,
   signal: AbortSignal,
 ): Promise<Dataset> {
-  const { device, threads, focus, progress } = options;
+  const { device, threads, progress } = options;
   const people = await listAllPeople(folders);
   const files = people.flatMap((person) => person.files);
   await using pipeline = await FacePipeline.open({
@@ -115,7 +119,7 @@ async function readTaught(
   const bar = new LateBar(progress);
   const data = await taughtFaces(backend, people, known, {
     ...shape,
-    template: templateName(focus),
+    template: templateName(options),
     signal,
     cacheFolder: cacheFolder('faces'),
     onProgress: (_, total) => bar.advance(total),

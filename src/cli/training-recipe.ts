@@ -46,11 +46,27 @@ const TAUGHT: Partial<TrainingSettings> = {
   relationWeight: 4,
 };
 
-export type Choices = DataChoices & { preset: PresetName };
+/** What is otherwise with a network that has learnt already: little is to be changed. */
+const TUNED: Partial<TrainingSettings> = {
+  epochs: 10,
+  batchSize: 32,
+  optimizer: 'adamw',
+  learningRate: 0.0002,
+  weightDecay: 0.01,
+  warmUpEpochs: 0.5,
+  averageDecay: 0.99,
+};
 
-export function recipeOf({ preset, teacher }: Choices): Recipe {
-  const recipe: Recipe = RECIPES[preset];
-  return teacher ? { ...recipe, settings: { ...recipe.settings, ...TAUGHT } } : recipe;
+export type Choices = DataChoices & { preset: PresetName; from?: string };
+
+export function recipeOf({ preset, teacher, from }: Choices): Recipe {
+  const recipe: Recipe = RECIPES[from === undefined ? preset : 'default'];
+  const settings = {
+    ...recipe.settings,
+    ...(teacher && TAUGHT),
+    ...(from !== undefined && TUNED),
+  };
+  return { ...recipe, settings };
 }
 
 /** What the words of the command change of the preset's settings. */
@@ -71,16 +87,18 @@ export const given = (options: TrainOptions): Partial<TrainingSettings> =>
   });
 
 /** Margins need a classifier of angles. */
-export const givenNetwork = (
-  { loss, form, plain, size }: TrainOptions,
-  { settings, network }: Recipe,
-): Partial<MiniResNetOptions> =>
-  defined({
+export const givenNetwork = (options: TrainOptions, recipe: Recipe): Partial<MiniResNetOptions> => {
+  const { form, plain, size } = options;
+  return defined({
     form,
     plain,
-    input: size === undefined ? undefined : { ...network.input, width: size, height: size },
-    classifier: (loss ?? settings.loss ?? 'softmax') === 'softmax' ? undefined : 'cosine',
+    input: size === undefined ? undefined : { ...recipe.network.input, width: size, height: size },
+    classifier: hasMargin(options, recipe) ? 'cosine' : undefined,
   });
+};
+
+export const hasMargin = ({ loss }: TrainOptions, { settings }: Recipe): boolean =>
+  (loss ?? settings.loss ?? 'softmax') !== 'softmax';
 
 /** A network in the form of another one, for whose weights there is a place in it. It may see images of another size. */
 export const startedNetwork = (

@@ -1,4 +1,5 @@
 import { stacked } from '../nn/evaluation';
+import type { PixelPreparation } from '../nn/prepared-pixels';
 import { type Random, stream } from '../tensor/random';
 import { LANDMARK_COUNT, type Point } from './align';
 import { type AugmentOptions, augment } from './augment';
@@ -12,6 +13,8 @@ export interface AugmentedImages {
   shape: PixelShape;
   options: AugmentOptions;
   seed: number;
+  /** Without it, each gets mean 0 and deviation 1. */
+  preparation?: PixelPreparation;
   /** How often a face wears a drawn mask, for which its landmarks are needed. */
   masks?: number;
   /** Of all images one after the other: 68 points each, in pixels. */
@@ -26,9 +29,9 @@ export interface BatchRequest {
 /** A stream of its own for masks: with and without them, images are varied alike. */
 const MASKS = 1;
 
-/** The images of a step, varied by a stream of their own each, with mean 0 and deviation 1, in one array. */
+/** The images of a step, varied by a stream of their own each, as the network takes them, in one array. */
 export function augmentedBatch(images: AugmentedImages, { indices, step }: BatchRequest) {
-  const { bytes, shape, options, seed } = images;
+  const { bytes, shape, options, seed, preparation } = images;
   const size = shape.height * shape.width * shape.channels;
   return stacked(
     indices.map((index, place) => {
@@ -37,6 +40,7 @@ export function augmentedBatch(images: AugmentedImages, { indices, step }: Batch
       const worn = masked(pixels, images, index, stream(seed, step, place, MASKS));
       return augment(worn, shape, stream(seed, step, place), options);
     }),
+    preparation,
   );
 }
 

@@ -1,11 +1,13 @@
 import type { Backend } from '../kernels/backend';
-import { logitsOfBothSides, type Pixels, stacked } from '../nn/evaluation';
+import { logitsOfBothSides, stacked } from '../nn/evaluation';
+import type { Pixels } from '../nn/prepared-pixels';
 import { noGradient } from '../tensor/autograd';
 import { softmax } from '../tensor/ops/rows';
 import { scope } from '../tensor/scope';
-import { type Template, templateOf } from './align';
+import type { BoxCrop, Template } from './align';
 import { type FaceModel, openModel } from './model';
 import type { PixelShape } from './pixels';
+import { CROPS } from './preprocessing';
 
 export interface Candidate {
   name: string;
@@ -24,13 +26,13 @@ export class ClosedSet {
   /** The shape of the aligned faces that it takes. */
   readonly input: PixelShape;
   /** What faces are aligned to. */
-  readonly template: Template;
+  readonly template: Template | BoxCrop;
   readonly #network: FaceModel['network'];
 
   /** The model's network stays the caller's, unless dispose() is called. */
-  constructor({ network, names, input, focus }: FaceModel) {
+  constructor({ network, names, input, template }: FaceModel) {
     this.#network = network;
-    this.template = templateOf(focus);
+    this.template = CROPS[template];
     this.names = names;
     this.input = input;
   }
@@ -56,7 +58,7 @@ export class ClosedSet {
     if (faces.length === 0) return [];
     const probabilities = await noGradient(() => {
       using _ = scope();
-      return softmax(logitsOfBothSides(this.#network, stacked(faces))).data();
+      return softmax(logitsOfBothSides(this.#network, stacked(faces, this.#network.preparation))).data();
     });
     const { names } = this;
     return faces.map((_, row) => {

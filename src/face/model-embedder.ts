@@ -1,25 +1,27 @@
 import type { Backend, Precision } from '../kernels/backend';
-import { type LabelledImage, mirror, type Pixels, standardized } from '../nn/evaluation';
+import { type LabelledImage, mirror } from '../nn/evaluation';
+import { type Pixels, preparedPixels } from '../nn/prepared-pixels';
 import { readSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { Tensor } from '../tensor/tensor';
-import { type Affine, type Template, templateOf } from './align';
+import type { Affine, BoxCrop, Template } from './align';
 import { type Calibrations, calibrate, type EmbeddingMode, pairDistances, parseCalibrations } from './calibrate';
 import { type Embedder, type Embedding, embeddingsOfViews } from './embed';
 import type { RawImage } from './image';
 import { type FaceModel, openModel } from './model';
 import { inputPixels } from './pixels';
 import { PlannedNetwork } from './planned-network';
+import { CROPS } from './preprocessing';
 import type { Calibration } from './verify';
 import { cutChip } from './warp';
 
 /**
- * A network that `likeness train` made, as embedder. Faces are aligned to the template that it was trained with, cut and
- * resized to what the network takes, and brought to mean 0 and deviation 1, all as the training did.
+ * A network that `likeness train` made, as embedder. Faces are aligned to the template that it was trained with, cut,
+ * resized and prepared as the network takes them, all as the training did.
  */
 export class ModelEmbedder implements Embedder {
   readonly name: string;
   readonly dimension: number;
-  readonly template: Template;
+  readonly template: Template | BoxCrop;
   readonly calibrations: Calibrations;
   readonly #backend: Backend;
   readonly #model: FaceModel;
@@ -28,9 +30,9 @@ export class ModelEmbedder implements Embedder {
 
   /** Takes over the model's network, and disposes of it in the end. */
   constructor(backend: Backend, model: FaceModel, precision: Precision = 'full') {
-    const { name, network, input, focus, calibrations } = model;
+    const { name, network, input, template, calibrations } = model;
     this.name = name;
-    this.template = templateOf(focus);
+    this.template = CROPS[template];
     this.dimension = network.options.embedding;
     this.calibrations = calibrations;
     this.#backend = backend;
@@ -55,11 +57,11 @@ export class ModelEmbedder implements Embedder {
     );
   }
 
-  /** @param images [height, width, channels] as the network takes them, of any brightness and contrast */
+  /** @param images [height, width, channels] as the network takes them, bytes, or 0 to 1 */
   async embedPixels(images: readonly Pixels[], flip: boolean): Promise<Embedding[]> {
-    const { input } = this.#model;
+    const { input, network } = this.#model;
     const views = images.flatMap((pixels) => {
-      const image = standardized(pixels);
+      const image = preparedPixels(pixels, network.preparation);
       return flip ? [image, mirror(image, input)] : [image];
     });
     const outputs = await this.#planned.run(views.length, this.#shape, (k) =>

@@ -1,11 +1,13 @@
 import type { Backend } from '../kernels/backend';
 import { decodeModel } from '../nn/checkpoint';
-import { type MiniResNet, miniResNetFrom } from '../nn/mini-resnet';
+import type { EmbeddingNetwork } from '../nn/embedding-network';
+import { miniResNetFrom } from '../nn/mini-resnet';
+import { isTuned, tunedNetworkFrom } from '../nn/onnx/tuned-network';
 import type { NamedValues } from '../tensor/safetensors';
-import type { Focus } from './align';
 import { type Calibrations, parseCalibrations } from './calibrate';
 import { type FileSource, readSource } from './file-source';
 import type { PixelShape } from './pixels';
+import { CROPS, type CropName } from './preprocessing';
 
 /** A model file, as `likeness train` writes it. A string is a file's path in Node and a URL in a browser. */
 export type ModelSource = FileSource;
@@ -14,13 +16,13 @@ export type ModelSource = FileSource;
 export interface FaceModel {
   /** The same for the same weights: embeddings of models with other names are not to be compared. */
   name: string;
-  network: MiniResNet;
+  network: EmbeddingNetwork;
   /** The people that it tells apart; none of a network that learnt from a teacher alone. */
   names: readonly string[];
   /** The shape of the aligned faces that it takes. */
   input: PixelShape;
-  /** What it sees of a face. */
-  focus: Focus;
+  /** How its faces are cut out. */
+  template: CropName;
   calibrations: Calibrations;
 }
 
@@ -46,7 +48,8 @@ export function openModel(backend: Backend, bytes: Uint8Array, source = 'the mod
   const { tensors, metadata } = model;
   const calibrations = parseCalibrations(metadata.calibration, source);
   const names = parseNames(metadata.names);
-  const network = miniResNetFrom(backend, model, source);
+  const isTunedOne = isTuned(metadata);
+  const network = isTunedOne ? tunedNetworkFrom(backend, model, source) : miniResNetFrom(backend, model, source);
   const { input, classes } = network.options;
   const { height, width, channels } = input;
   try {
@@ -54,16 +57,26 @@ export function openModel(backend: Backend, bytes: Uint8Array, source = 'the mod
       throw new Error(`${source}: names ${names?.length ?? 'none'} of the ${classes} people that it tells apart`);
     if (channels !== 1 && channels !== 3)
       throw new Error(`${source}: takes images of ${channels} channels; those of pictures are 1 or 3`);
-    const { focus = 'whole' } = metadata;
-    if (focus !== 'whole' && focus !== 'upper')
-      throw new Error(`${source}: looks at the part ${focus} of a face; whole and upper are known`);
-    const name = `mini-resnet ${fingerprint([...tensors.values()].map(bytesOf))}`;
-    return { name, network, names, input: { height, width, channels }, focus, calibrations };
+    const name = `${isTunedOne ? 'onnx' : 'mini-resnet'} ${fingerprint([...tensors.values()].map(bytesOf))}`;
+    const template = templateIn(metadata, source);
+    return { name, network, names, input: { height, width, channels }, template, calibrations };
   } catch (error) {
     network.dispose();
     throw error;
   }
 }
+
+function templateIn({ template, focus = 'whole' }: Record<string, string>, source: string): CropName {
+  if (template !== undefined) {
+    if (!isCropName(template)) throw new Error(`${source}: cuts faces out as ${template}, which is not known`);
+    return template;
+  }
+  if (focus !== 'whole' && focus !== 'upper')
+    throw new Error(`${source}: looks at the part ${focus} of a face; whole and upper are known`);
+  return focus === 'upper' ? 'upper' : 'arcface';
+}
+
+const isCropName = (name: string): name is CropName => Object.hasOwn(CROPS, name);
 
 function parseNames(json: string | undefined): string[] | undefined {
   try {

@@ -15,6 +15,7 @@ import {
   PRESETS,
   type Preprocessing,
   type PresetName,
+  parsePreprocessing,
   preparedViews,
 } from './preprocessing';
 import type { Calibration } from './verify';
@@ -44,9 +45,10 @@ export class OnnxEmbedder implements Embedder {
   readonly template: Template | BoxCrop;
   readonly calibrations: Calibrations;
   readonly preprocessing: Preprocessing;
+  /** The output that is the embedding. */
+  readonly output: string;
   readonly #backend: Backend;
   readonly #network: ImageNetwork;
-  readonly #output: string;
 
   private constructor(
     backend: Backend,
@@ -69,7 +71,7 @@ export class OnnxEmbedder implements Embedder {
     this.preprocessing = preprocessing;
     this.#backend = backend;
     this.#network = network;
-    this.#output = output;
+    this.output = output;
   }
 
   /** @throws Error in one sentence when the file cannot be read, is no embedder, or nobody says how it wants its faces */
@@ -95,7 +97,7 @@ export class OnnxEmbedder implements Embedder {
     }
   }
 
-  prepare = (): Promise<void> => this.#network.prepare(this.preprocessing, [this.#output]);
+  prepare = (): Promise<void> => this.#network.prepare(this.preprocessing, [this.output]);
 
   async embed(photo: RawImage, transforms: readonly Affine[], flip: boolean): Promise<Embedding[]> {
     const { side } = this.template;
@@ -112,7 +114,7 @@ export class OnnxEmbedder implements Embedder {
       views.length,
       { width, height },
       (k) => Tensor.from(this.#backend, views[k], [1, height, width, channels]),
-      { outputs: [this.#output] },
+      { outputs: [this.output] },
     );
     return embeddingsOfViews(
       outputs.map(([{ values }]) => values),
@@ -131,7 +133,7 @@ function whatIsKnown(
 ): { preprocessing: Preprocessing; calibrations: Calibrations } {
   const { file, metadata, input } = network;
   const own = metadata.get('preprocessing');
-  const told = own === undefined ? undefined : checkPreprocessing(parsed(own), file);
+  const told = own === undefined ? undefined : parsePreprocessing(own, file);
   const base: Preprocessing | undefined = template ? PRESETS[template] : (companion.preprocessing ?? told);
   if (!base)
     throw new Error(

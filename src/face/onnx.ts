@@ -1,7 +1,9 @@
 import type { Backend } from '../kernels/backend';
 import { decodeModel } from '../nn/checkpoint';
 import { exportOnnx } from '../nn/onnx/export';
+import { decodeModel as decodeFrozen } from '../nn/onnx/freeze';
 import type { OnnxModel } from '../nn/onnx/proto';
+import { TunedNetwork } from '../nn/onnx/tuned-network';
 import type { Shape } from '../tensor/shape';
 import { openModel } from './model';
 import type { Preprocessing } from './preprocessing';
@@ -10,16 +12,20 @@ import type { PretrainedName } from './pretrained/weights';
 
 /**
  * A model of `likeness train` as ONNX. Outputs: `embedding` [batch, n], of any length, to be compared by cosine, and
- * `logits` [batch, people], unless the model names nobody. Its metadata hold the safetensors file's (names, calibration, options) and `preprocessing`.
+ * `logits` [batch, people], unless the model names nobody. One that began as an ONNX file keeps its graph, without logits. Its metadata hold the safetensors file's (names, calibration, options) and `preprocessing`.
  *
  * @param source for errors: the file
  * @throws Error in one sentence when the file cannot be understood
  */
 export async function exportModel(backend: Backend, bytes: Uint8Array, source: string): Promise<OnnxModel> {
-  const { network, input, focus, names } = openModel(backend, bytes, source);
+  const { network, input, template, names } = openModel(backend, bytes, source);
+  if (network instanceof TunedNetwork) {
+    network.dispose();
+    return decodeFrozen(bytes, source);
+  }
   const { height, width, channels } = input;
   const preprocessing: Preprocessing = {
-    template: focus === 'upper' ? 'upper' : 'arcface',
+    template,
     width,
     height,
     channels: channels === 1 ? 'GRAY' : 'RGB',

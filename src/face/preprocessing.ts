@@ -1,4 +1,5 @@
-import { mirror, standardized } from '../nn/evaluation';
+import { mirror } from '../nn/evaluation';
+import { type PixelPreparation, preparedPixels } from '../nn/prepared-pixels';
 import { type BoxCrop, TEMPLATES, type Template } from './align';
 import type { RawImage } from './image';
 import { inputPixels } from './pixels';
@@ -7,7 +8,7 @@ import { inputPixels } from './pixels';
  * What has to happen to a face before an embedding network sees it; `preprocessing` in the metadata of an ONNX file, as
  * JSON. The numbers are laid out [channels, height, width] there.
  */
-export interface Preprocessing {
+export interface Preprocessing extends PixelPreparation {
   /**
    * How faces are cut out: aligned by five points ('arcface', 'dlib', 'upper'; see align.ts), or the upright box that the detector
    * drew ('box'). None for networks that look for faces or are shown their boxes.
@@ -16,12 +17,6 @@ export interface Preprocessing {
   /** The chip is then cut to these proportions and resized. */
   width: number;
   height: number;
-  /** GRAY is 0.299 red + 0.587 green + 0.114 blue. */
-  channels: 'RGB' | 'BGR' | 'GRAY';
-  /** What a byte's 0 and 255 become, before the standardisation, if any. */
-  range: readonly [lowest: number, highest: number];
-  /** 'image': each image minus the mean of all its numbers, divided by their deviation. 'none': as they are. */
-  standardisation: 'image' | 'none';
 }
 
 export type CropName = keyof typeof TEMPLATES | 'box';
@@ -67,17 +62,29 @@ export const PRESET_NAMES = ['arcface', 'sface', 'mobilefacenet', 'facenet'] as 
  * @returns each [height, width, channels]
  */
 export function preparedViews(chip: RawImage, preprocessing: Preprocessing, flip: boolean): Float32Array[] {
-  const { width, height, channels, range, standardisation } = preprocessing;
+  const { width, height, channels } = preprocessing;
   const shape = { width, height, channels: channels === 'GRAY' ? 1 : 3 } as const;
-  const [lowest, highest] = range;
-  const step = (highest - lowest) / 255;
-  const bytes = inputPixels(chip, shape);
-  const pixels = Float32Array.from(bytes, (_, at) => {
-    const from = channels === 'BGR' ? at + 2 - 2 * (at % 3) : at;
-    return lowest + step * bytes[from];
-  });
-  const view = standardisation === 'image' ? standardized(pixels) : pixels;
+  const view = preparedPixels(inputPixels(chip, shape), preprocessing);
   return flip ? [view, mirror(view, shape)] : [view];
+}
+
+/** Of faces that are aligned to a template. */
+export type AlignedPreprocessing = Preprocessing & { template: keyof typeof TEMPLATES };
+
+/** @throws Error in one sentence for networks that see whole photos, or the boxes of faces */
+export function expectAligned({ template, ...others }: Preprocessing, source: string): AlignedPreprocessing {
+  if (template === undefined || template === 'box')
+    throw new Error(`${source}: sees photos or boxes; only networks of faces that are aligned can be trained on`);
+  return { ...others, template };
+}
+
+/** As metadata hold it. @throws Error in one sentence for what is none */
+export function parsePreprocessing(json: string, source: string): Preprocessing {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {}
+  return checkPreprocessing(value, source);
 }
 
 /** As a file's JSON holds it. @throws Error in one sentence for what is none */

@@ -1,5 +1,6 @@
 import { platform } from '#platform';
 import type { LabelledImage } from '../nn/evaluation';
+import { type PixelPreparation, STANDARDIZED } from '../nn/prepared-pixels';
 import type { TrainingData } from '../nn/trainer';
 import { LANDMARK_COUNT } from './align';
 import type { AugmentOptions } from './augment';
@@ -19,14 +20,21 @@ export class TrainingImages implements TrainingData {
   /**
    * @param options.seed  decides, with the number of the step, how images are varied
    * @param options.masks the share of images in which the face wears a drawn mask, 0 to 1
+   * @param options.preparation what becomes of the varied pixels before the network; by default mean 0 and deviation 1
    * @throws Error for masks on images without landmarks, and for targets of some images only
    */
   constructor(
     train: readonly Example[],
     test: readonly LabelledImage[],
-    options: { shape: PixelShape; augment: AugmentOptions; seed: number; masks?: number },
+    options: {
+      shape: PixelShape;
+      augment: AugmentOptions;
+      seed: number;
+      masks?: number;
+      preparation?: PixelPreparation;
+    },
   ) {
-    const { shape, augment, seed, masks = 0 } = options;
+    const { shape, augment, seed, masks = 0, preparation = STANDARDIZED } = options;
     const size = shape.height * shape.width * shape.channels;
     const bytes = new Uint8Array(shared(train.length * size));
     for (const [index, { pixels }] of train.entries()) bytes.set(pixels, index * size);
@@ -37,7 +45,7 @@ export class TrainingImages implements TrainingData {
       throw new Error('training images: the teacher has looked at some of them only');
     if (targets.length > 0) this.targets = targets;
     const worn = masks > 0 && { masks, landmarks: landmarksOf(train) };
-    const images: AugmentedImages = { bytes, shape, options: augment, seed, ...worn };
+    const images: AugmentedImages = { bytes, shape, options: augment, seed, preparation, ...worn };
     this.#worker = platform.startWorker(source, images);
   }
 

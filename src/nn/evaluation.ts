@@ -4,10 +4,11 @@ import { slice } from '../tensor/ops/concat';
 import { ShapeError } from '../tensor/shape';
 import { Tensor } from '../tensor/tensor';
 import { compile } from './compile';
-import type { MiniResNet } from './mini-resnet';
+import type { EmbeddingNetwork } from './embedding-network';
+import { type PixelPreparation, type Pixels, preparedPixels, STANDARDIZED } from './prepared-pixels';
 
 export interface LabelledImage {
-  /** [height, width, channels], as the network's input, of any brightness and contrast: bytes, or 0 to 1. */
+  /** [height, width, channels], as the network's input: bytes, or 0 to 1. */
   pixels: Pixels;
   /** Whose it is, counted from 0. */
   label: number;
@@ -15,34 +16,19 @@ export interface LabelledImage {
   target?: Float32Array;
 }
 
-export type Pixels = Float32Array | Uint8Array;
-
-/** An image with mean 0 and deviation 1: what networks are trained with, whatever the light was. */
-export function standardized(pixels: Pixels): Float32Array {
-  let sum = 0;
-  for (const value of pixels) sum += value;
-  const mean = sum / pixels.length;
-  let squares = 0;
-  for (const value of pixels) squares += (value - mean) ** 2;
-  const deviation = Math.max(Math.sqrt(squares / pixels.length), 1e-6);
-  const result = new Float32Array(pixels.length);
-  for (let at = 0; at < pixels.length; at++) result[at] = (pixels[at] - mean) / deviation;
-  return result;
-}
-
-/** Images one after the other, each brought to mean 0 and deviation 1. */
-export function stacked(images: readonly Pixels[]): Float32Array {
+/** Images one after the other, each as the network takes it; without a preparation with mean 0 and deviation 1. */
+export function stacked(images: readonly Pixels[], preparation: PixelPreparation = STANDARDIZED): Float32Array {
   const size = images[0]?.length ?? 0;
   const values = new Float32Array(images.length * size);
   for (const [index, pixels] of images.entries()) {
     if (pixels.length !== size) throw new ShapeError(`images of ${size} and of ${pixels.length} numbers in one batch`);
-    values.set(standardized(pixels), index * size);
+    values.set(preparedPixels(pixels, preparation), index * size);
   }
   return values;
 }
 
 /** [batch, height, width, channels] @throws ShapeError for images of another size */
-export function imagesTensor(network: MiniResNet, values: Float32Array): Tensor {
+export function imagesTensor(network: EmbeddingNetwork, values: Float32Array): Tensor {
   const { height, width, channels } = network.options.input;
   const count = values.length / (height * width * channels);
   expectImages(network, values, Math.max(1, Math.floor(count)));
@@ -50,7 +36,7 @@ export function imagesTensor(network: MiniResNet, values: Float32Array): Tensor 
   return Tensor.from(parameter.backend, values, [count, height, width, channels]);
 }
 
-function expectImages(network: MiniResNet, values: Float32Array, count: number): void {
+function expectImages(network: EmbeddingNetwork, values: Float32Array, count: number): void {
   const { height, width, channels } = network.options.input;
   if (values.length !== count * height * width * channels)
     throw new ShapeError(
@@ -72,10 +58,10 @@ export function mirror(images: Float32Array, { width, channels }: { width: numbe
  * Logits of images, each a mean of what the network says of the image and of its mirror image: a face is the same seen
  * from either side, and two looks err less than one.
  *
- * @param values [batch, height, width, channels], standardized
+ * @param values [batch, height, width, channels], as the network takes them: see stacked()
  * @returns [batch, classes]
  */
-export function logitsOfBothSides(network: MiniResNet, values: Float32Array): Tensor {
+export function logitsOfBothSides(network: EmbeddingNetwork, values: Float32Array): Tensor {
   const sides = new Float32Array(2 * values.length);
   sides.set(values);
   sides.set(mirror(values, network.options.input), values.length);
@@ -98,7 +84,7 @@ export function rightIn(logits: ArrayLike<number>, labels: readonly number[]): n
  * It runs an inference plan, which is several times as fast as the network's own forward pass.
  */
 export async function evaluate(
-  network: MiniResNet,
+  network: EmbeddingNetwork,
   images: readonly LabelledImage[],
   batchSize = 32,
 ): Promise<{ loss: number; accuracy: number }> {
@@ -117,7 +103,7 @@ export async function evaluate(
  * share of images whose own target is the nearest of all. NaN of none.
  */
 export async function evaluateStudent(
-  network: MiniResNet,
+  network: EmbeddingNetwork,
   images: readonly LabelledImage[],
   batchSize = 32,
 ): Promise<{ loss: number; accuracy: number }> {
@@ -137,6 +123,18 @@ export async function evaluateStudent(
   return { loss: lossSum / images.length, accuracy: right / images.length };
 }
 
+/** The mean of the embeddings of images and their mirror images. */
+export async function meanEmbedding(
+  network: EmbeddingNetwork,
+  images: readonly LabelledImage[],
+  batchSize = 32,
+): Promise<Float64Array> {
+  const mean = new Float64Array(network.options.embedding);
+  for await (const { rows } of lookAtBothSides(network, images, (both) => network.embed(both), batchSize))
+    for (let k = 0; k < rows.length; k++) mean[k % mean.length] += rows[k] / images.length;
+  return mean;
+}
+
 function unit(vector: ArrayLike<number>): Float64Array {
   const values = Float64Array.from(vector);
   const length = Math.max(Math.hypot(...values), 1e-12);
@@ -145,7 +143,7 @@ function unit(vector: ArrayLike<number>): Float64Array {
 
 /** Batches of images, and for each image a row: the mean of what the network says of it and of its mirror image. */
 async function* lookAtBothSides(
-  network: MiniResNet,
+  network: EmbeddingNetwork,
   images: readonly LabelledImage[],
   forward: (both: Tensor) => Tensor,
   batchSize: number,
@@ -160,7 +158,10 @@ async function* lookAtBothSides(
   try {
     for (let first = 0; first < images.length; first += count) {
       const batch = images.slice(first, first + count);
-      const values = stacked(batch.map(({ pixels }) => pixels));
+      const values = stacked(
+        batch.map(({ pixels }) => pixels),
+        network.preparation,
+      );
       expectImages(network, values, batch.length);
       backend.write(plan.input.slot, values); // a last batch that is not full leaves older images behind it
       backend.write(plan.input.slot, mirror(values, { width, channels }), plan.input.size / 2);

@@ -5,7 +5,8 @@ export { clipGradients } from './clip';
 export { type CompileOptions, compile, type Forward, Plan } from './compile';
 export { CosineClassifier, cosines } from './cosine-classifier';
 export { cosineDistillation, relationalDistillation } from './distillation';
-export { evaluate, evaluateStudent, type LabelledImage, type Pixels, stacked, standardized } from './evaluation';
+export { EmbeddingNetwork, type EmbeddingNetworkOptions } from './embedding-network';
+export { evaluate, evaluateStudent, type LabelledImage, stacked } from './evaluation';
 export { fromKerasResNet50, fromTorch } from './import-weights';
 export {
   Conv2d,
@@ -45,6 +46,7 @@ export {
   type SgdOptions,
 } from './optimizer';
 export { Parameters } from './parameters';
+export { type PixelPreparation, type Pixels, preparedPixels, STANDARDIZED, standardized } from './prepared-pixels';
 export { RecordedStep, type RecordedStepOptions } from './recorded-step';
 export { type BlockForm, ResidualBlock, type ResidualBlockOptions } from './residual-block';
 export { KERAS_RESNET50, ResNet50, type ResNet50Options } from './resnet50';

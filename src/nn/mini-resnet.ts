@@ -6,12 +6,13 @@ import { formatShape, ShapeError } from '../tensor/shape';
 import type { Tensor } from '../tensor/tensor';
 import { BatchNorm2d } from './batch-norm2d';
 import { CosineClassifier } from './cosine-classifier';
+import { EmbeddingNetwork, type EmbeddingNetworkOptions } from './embedding-network';
 import { Conv2d, Dropout, Linear } from './layers';
-import { type Birth, Module } from './module';
+import type { Birth } from './module';
+import { STANDARDIZED } from './prepared-pixels';
 import { type BlockForm, ResidualBlock } from './residual-block';
 
-export interface MiniResNetOptions {
-  input: { height: number; width: number; channels: number };
+export interface MiniResNetOptions extends EmbeddingNetworkOptions {
   /** Channels of each stage. Every stage but the first halves the image's sides. */
   widths: readonly number[];
   /** Blocks of each stage. */
@@ -20,12 +21,8 @@ export interface MiniResNetOptions {
   form: BlockForm;
   /** Without the skips, to see what they are for. */
   plain: boolean;
-  /** How many numbers an embedding has. */
-  embedding: number;
   /** Before the embedding, while training. */
   dropout: number;
-  /** 0 for a network that tells nobody's name: it has no classifier, and learns from a teacher. */
-  classes: number;
   /** 'linear' for plain softmax; 'cosine' (unit vectors, scaled angles) for the margins of ArcFace and CosFace. */
   classifier: 'linear' | 'cosine';
   /** The length that a cosine classifier gives to its logits: 64 for ten thousand people, 16 for a hundred. */
@@ -71,8 +68,9 @@ const ARCHITECTURE = 'mini-resnet';
  * Paths: stem.conv, stem.bn; stages.S.B with a ResidualBlock's; bn (pre-activation only, before the mean);
  * embedding.dense, embedding.bn; classifier.
  */
-export class MiniResNet extends Module {
+export class MiniResNet extends EmbeddingNetwork {
   readonly options: MiniResNetOptions;
+  readonly preparation = STANDARDIZED;
   readonly classifier: Linear | CosineClassifier | undefined;
   readonly #stem: Conv2d;
   readonly #stemNorm: BatchNorm2d | undefined;
@@ -121,12 +119,6 @@ export class MiniResNet extends Module {
       );
   }
 
-  /** Logits, one a class. */
-  forward(images: Tensor): Tensor {
-    return this.classify(this.embed(images));
-  }
-
-  /** What two images of one person should share; compare by cosine. */
   embed(images: Tensor): Tensor {
     const { channels } = this.options.input;
     if (images.shape.length !== 4 || images.shape[3] !== channels)
@@ -138,12 +130,6 @@ export class MiniResNet extends Module {
     for (const block of this.#blocks) x = block.forward(x);
     if (this.#lastNorm) x = relu(this.#lastNorm.forward(x));
     return this.#embeddingNorm.forward(this.#dense.forward(this.#dropout.forward(globalAveragePool(x))));
-  }
-
-  /** @throws Error for a network of 0 classes */
-  classify(embeddings: Tensor): Tensor {
-    if (!this.classifier) throw new Error('mini-resnet: it was trained without names, and has no classifier');
-    return this.classifier.forward(embeddings);
   }
 
   /** What miniResNetFrom() needs besides the weights; goes into the metadata of a safetensors file. */

@@ -10,6 +10,7 @@ import { clipGradients } from './clip';
 import { CosineClassifier, cosines } from './cosine-classifier';
 import { firstNotFinite } from './diagnosis';
 import { cosineDistillation, relationalDistillation } from './distillation';
+import type { EmbeddingNetwork } from './embedding-network';
 import { evaluate, evaluateStudent, imagesTensor, type LabelledImage, rightIn, stacked } from './evaluation';
 import {
   arcFaceLogits,
@@ -21,7 +22,6 @@ import {
   type Triplet,
   tripletLoss,
 } from './loss';
-import type { MiniResNet } from './mini-resnet';
 import { type LayerMemory, memoryByLayer } from './operations';
 import type { Optimizer } from './optimizer';
 import type { Sampler } from './sampler';
@@ -40,8 +40,7 @@ export interface TrainingData {
   /** Whose each training image is, counted from 0. */
   labels: readonly number[];
   /**
-   * The pixels of the training images of one step, [batch, height, width, channels], each image brought to mean 0 and
-   * deviation 1. Where they are varied at random, the step decides how: asked again it gives the same numbers. It is
+   * The pixels of the training images of one step, [batch, height, width, channels], as the network takes them. Where they are varied at random, the step decides how: asked again it gives the same numbers. It is
    * called a step ahead, so that work done elsewhere is ready when it is needed.
    */
   batch(indices: readonly number[], step: number): Promise<Float32Array> | Float32Array;
@@ -50,7 +49,7 @@ export interface TrainingData {
   targets?: readonly Float32Array[];
 }
 
-/** Training images as they are, without variation. */
+/** Training images as they are, without variation; each brought to mean 0 and deviation 1. */
 export function plainData(train: readonly LabelledImage[], test: readonly LabelledImage[]): TrainingData {
   return {
     labels: train.map(({ label }) => label),
@@ -111,7 +110,7 @@ const DROPS = 2;
  * known of them: the results come a few steps late, and several at once.
  */
 export class Trainer {
-  readonly network: MiniResNet;
+  readonly network: EmbeddingNetwork;
   readonly settings: TrainingSettings;
   readonly optimizer: Optimizer;
   readonly average: WeightAverage | undefined;
@@ -132,7 +131,7 @@ export class Trainer {
   #untold: ToldStep[] = [];
 
   /** @throws Error in one sentence for data or settings that cannot be trained with */
-  constructor(network: MiniResNet, data: TrainingData, settings: Partial<TrainingSettings> = {}) {
+  constructor(network: EmbeddingNetwork, data: TrainingData, settings: Partial<TrainingSettings> = {}) {
     this.network = network;
     this.settings = { ...TRAINING_DEFAULTS, ...settings };
     const { epochs, warmUpEpochs, loss, averageDecay } = this.settings;
@@ -488,7 +487,7 @@ function detached<T>(held: Disposable[], compute: () => T): T {
 }
 
 async function failure(
-  network: MiniResNet,
+  network: EmbeddingNetwork,
   loss: Tensor,
   { value, step, learningRate }: { value: number; step: number; learningRate: number },
 ): Promise<Error> {

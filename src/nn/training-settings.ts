@@ -1,5 +1,5 @@
 import { stream } from '../tensor/random';
-import type { MiniResNet } from './mini-resnet';
+import type { Module } from './module';
 import { AdamW, type Optimizer, Sgd } from './optimizer';
 import { balancedBatches, type Sampler, shuffledBatches } from './sampler';
 import { cosine, type Schedule, steps } from './schedule';
@@ -83,10 +83,7 @@ export const makeSchedule = ({ schedule, learningRate }: TrainingSettings, lengt
     ? cosine(learningRate, length)
     : steps(learningRate, [Math.round(length / 2), Math.round(0.75 * length)]);
 
-export function makeOptimizer(
-  network: MiniResNet,
-  { optimizer, learningRate, weightDecay }: TrainingSettings,
-): Optimizer {
+export function makeOptimizer(network: Module, { optimizer, learningRate, weightDecay }: TrainingSettings): Optimizer {
   const parameters = network.parameters();
   return optimizer === 'sgd'
     ? new Sgd(parameters, { learningRate, weightDecay, momentum: 0.9, nesterov: true })

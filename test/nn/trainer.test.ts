@@ -14,9 +14,9 @@ import {
   mirror,
   rightIn,
   stacked,
-  standardized,
 } from '../../src/nn/evaluation';
 import { MiniResNet, miniResNetFrom } from '../../src/nn/mini-resnet';
+import { standardized } from '../../src/nn/prepared-pixels';
 import { plainData, Trainer, type TrainingData } from '../../src/nn/trainer';
 import type { TrainingSettings } from '../../src/nn/training-settings';
 import { random, stream } from '../../src/tensor/random';

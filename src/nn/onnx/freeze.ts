@@ -55,7 +55,7 @@ export const freezeOnnx = (
 export const isSafetensors = (bytes: Uint8Array): boolean =>
   bytes.length > 8 && bytes[8] === 0x7b && bytes.subarray(5, 8).every((byte) => byte === 0);
 
-/** The messages of an ONNX file, or of a frozen one. @throws Error when it is damaged */
+/** The messages of an ONNX file, or of a frozen one with what its own metadata say. @throws Error when it is damaged */
 export function decodeModel(bytes: Uint8Array, source: string): OnnxModel {
   if (isSafetensors(bytes)) return thawed(bytes, source);
   try {
@@ -76,6 +76,11 @@ function thawed(bytes: Uint8Array, source: string): OnnxModel {
     const weights = tensors.get(tensor.name);
     if (weights) tensor.rawData = new Uint8Array(Float32Array.from(weights.values).buffer);
   }
+  const { architecture: _, graph: __, options: ___, training: ____, ...said } = metadata;
+  const kept = model.metadataProps.filter(({ key }) => said[key] === undefined);
+  model.metadataProps = create(ModelProto, {
+    metadataProps: [...kept, ...Object.entries(said).map(([key, value]) => ({ key, value }))],
+  }).metadataProps;
   return model;
 }
 

@@ -5,7 +5,7 @@ import type { Tensor } from '../../tensor/tensor';
 import { TracingBackend } from '../../tensor/trace';
 import { compileMany, type Plan } from '../compile';
 import { placeByLiveness } from '../placement';
-import { readTensor } from './element';
+import { elementType, readTensor } from './element';
 import { type ReadExternal, readExternalTensors } from './external';
 import { decodeModel, inFile } from './freeze';
 import { layersOf, type OnnxLayer } from './layers';
@@ -117,7 +117,30 @@ export async function openOnnx(
     const model = decodeModel(bytes, source);
     const graph = readGraph(model);
     const external = await readExternalTensors(model, readExternal);
-    return new ImportedNetwork(backend, { model, graph, external, source, memoryLimit });
+    return new ImportedNetwork(backend, { model, graph, external, weights: new Map(), source, memoryLimit });
+  });
+}
+
+/**
+ * A network that keeps nothing outside of its messages.
+ *
+ * @param weights what is used in place of the initializers of these names, in their shapes; it stays the caller's
+ * @throws Error as openOnnx() does
+ */
+export function importModel(
+  backend: Backend,
+  model: OnnxModel,
+  weights: ReadonlyMap<string, Tensor>,
+  source: string,
+): OnnxNetwork {
+  const graph = readGraph(model);
+  return new ImportedNetwork(backend, {
+    model,
+    graph,
+    external: new Map(),
+    weights,
+    source,
+    memoryLimit: MEMORY_LIMIT,
   });
 }
 
@@ -125,6 +148,8 @@ interface Opened {
   model: OnnxModel;
   graph: ModelGraph;
   external: ReadonlyMap<OnnxTensor, Uint8Array>;
+  /** Tensors in place of initializers, by name. */
+  weights: ReadonlyMap<string, Tensor>;
   source: string;
   memoryLimit: number;
 }
@@ -179,14 +204,14 @@ class ImportedNetwork implements OnnxNetwork {
   }
 
   layers(shapes: Readonly<Record<string, Shape>>): Promise<OnnxLayer[]> {
-    const { graph, external, source } = this.#opened;
+    const { graph, source } = this.#opened;
     return inFile(source, () =>
       layersOf(
         this.#backend,
         graph,
         this.#workbench(),
         this.#shapesOf(shapes, []).map(({ shape }) => shape),
-        (tensor) => readTensor(tensor, external.get(tensor)),
+        this.#constant,
       ),
     );
   }
@@ -278,10 +303,18 @@ class ImportedNetwork implements OnnxNetwork {
     inputs: ReadonlyMap<string, Value>,
     wanted: readonly OnnxPort[],
   ): (name: string) => Value {
-    const { graph, external } = this.#opened;
+    const { graph } = this.#opened;
     const nodes = graph.outputs.length === wanted.length ? graph.nodes : neededFor(graph, wanted);
-    return evaluateGraph({ ...graph, nodes }, bench, inputs, (tensor) => readTensor(tensor, external.get(tensor)));
+    return evaluateGraph({ ...graph, nodes }, bench, inputs, this.#constant);
   }
+
+  readonly #constant = (tensor: OnnxTensor): Value => {
+    const { external, weights } = this.#opened;
+    const weight = weights.get(tensor.name);
+    return weight
+      ? device(elementType(tensor.dataType), weight.shape, weight, fileOrder(weight.shape))
+      : readTensor(tensor, external.get(tensor));
+  };
 
   /** @throws Error when what lies between its calls needs more memory than is allowed; nothing is allocated yet */
   #expectRoomForPlan({ calls }: TracingBackend, bench: Workbench): void {

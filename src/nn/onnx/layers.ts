@@ -6,7 +6,7 @@ import { traceMany } from '../compile';
 import { elementType, isFloat, shapeOf } from './element';
 import { evaluateGraph, type ModelGraph } from './model-graph';
 import type { OnnxTensor } from './proto';
-import { device, fileOrder, type HostValue, type Value } from './value';
+import { device, fileOrder, type Value } from './value';
 import type { Workbench } from './workbench';
 
 /** One node of a network, as it is carried out. */
@@ -30,7 +30,7 @@ export function layersOf(
   graph: ModelGraph,
   bench: Workbench,
   shapes: readonly Shape[],
-  constant: (tensor: OnnxTensor) => HostValue,
+  constant: (tensor: OnnxTensor) => Value,
 ): OnnxLayer[] {
   const layers: OnnxLayer[] = [];
   const counted = new Set<string>();

@@ -3,7 +3,7 @@ import { type ElementType, elementType } from './element';
 import { NodeReader } from './node';
 import { OPERATORS } from './operators';
 import { NodeProto, type OnnxModel, type OnnxNode, type OnnxTensor, type OnnxValueInfo } from './proto';
-import type { HostValue, Value } from './value';
+import type { Value } from './value';
 import type { Workbench } from './workbench';
 
 /** What a file says about one of its inputs or outputs. */
@@ -182,7 +182,7 @@ export function evaluateGraph(
   { opset, nodes, initializers }: ModelGraph,
   bench: Workbench,
   inputs: ReadonlyMap<string, Value>,
-  constant: (tensor: OnnxTensor) => HostValue,
+  constant: (tensor: OnnxTensor) => Value,
   onNode: (node: OnnxNode, output: Value) => void = () => {},
 ): (name: string) => Value {
   const values = new Map(inputs);
