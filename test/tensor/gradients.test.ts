@@ -20,7 +20,8 @@ import {
 import { testOnEachDevice } from '../helpers/devices';
 import { assertClose, thrown } from '../helpers/numbers';
 import { NO_GRADIENT, NO_OPERATIONS } from './exports';
-import { CHECKS, type Use } from './gradient-checks';
+import { CHECKS, type Check, type Use } from './gradient-checks';
+import { GRAPH_CHECKS, WITHOUT_GRADIENT } from './graph-gradient-checks';
 
 const DRAWS = 6;
 /** A GPU in software takes its time to compile a shader for each shape. */
@@ -34,13 +35,15 @@ const numbers = (draw: Random, count: number): number[] =>
     return Math.fround(value + Math.sign(value) * 0.01);
   });
 
+const ALL_CHECKS: Readonly<Record<string, readonly Check[]>> = { ...CHECKS, ...GRAPH_CHECKS };
+
 interface Point extends Use {
   values: number[][];
 }
 
-function drawPoint(operation: keyof typeof CHECKS, check: number, seed: number): Point {
+function drawPoint(operation: string, check: number, seed: number): Point {
   const draw = random(1000 * check + seed);
-  const use = CHECKS[operation][check](draw);
+  const use = ALL_CHECKS[operation][check](draw);
   return {
     ...use,
     values: use.inputs.map((shape) =>
@@ -96,20 +99,17 @@ async function centralDifferences(backend: Backend, point: Point, k: number): Pr
   return differences;
 }
 
-const isChecked = (name: string): name is keyof typeof CHECKS => name in CHECKS;
-const operations = Object.keys(CHECKS).filter(isChecked);
-
 const test = suite('gradients');
 
 test('every operation that is exported has a check, or says that it has no gradient', () => {
-  assert.equal(Object.keys(engine).sort(), [...operations, ...NO_GRADIENT, ...NO_OPERATIONS].sort());
-  for (const operation of operations) assert.ok(CHECKS[operation].length > 0, operation);
+  assert.equal(Object.keys(engine).sort(), [...Object.keys(CHECKS), ...NO_GRADIENT, ...NO_OPERATIONS].sort());
+  for (const [operation, checks] of Object.entries(ALL_CHECKS)) assert.ok(checks.length > 0, operation);
 });
 
-for (const operation of operations) {
+for (const [operation, checks] of Object.entries(ALL_CHECKS)) {
   test(`${operation} against central differences`, async () => {
     const reference = openReference();
-    for (const check of CHECKS[operation].keys())
+    for (const check of checks.keys())
       for (let seed = 0; seed < DRAWS; seed++) {
         const point = drawPoint(operation, check, seed);
         const found = await gradientsAt(reference, point);
@@ -126,7 +126,7 @@ for (const operation of operations) {
   testOnEachDevice(test, `${operation} against reference`, async (backend) => {
     if (backend.name === 'reference') return;
     const reference = openReference();
-    for (const check of CHECKS[operation].keys())
+    for (const check of checks.keys())
       for (let seed = 0; seed < (backend.name === 'webgpu' ? DRAWS_ON_GPU : DRAWS); seed++) {
         const point = drawPoint(operation, check, seed);
         const expected = await gradientsAt(reference, point);
@@ -143,11 +143,14 @@ test('operations without a gradient say so when it is asked for', () => {
   const make = (...shape: number[]) => parameter(backend, new Float32Array(shape.reduce((a, b) => a * b)), shape);
   const image = make(1, 2, 2, 1);
   const vector = make(3);
-  const uses: Record<(typeof NO_GRADIENT)[number], () => void> = {
+  const uses: Record<string, () => void> & Record<(typeof NO_GRADIENT)[number], () => void> = {
     resizeBilinear: () => gradients(sum(resizeBilinear(image, 3, 3)), [image]),
     affineWarp: () => gradients(sum(affineWarp(image, make(1, 6), 3, 3)), [image]),
     divideByRoot: () => gradients(sum(divideByRoot(vector, vector, 1)), [vector]),
     rightAnswers: () => gradients(sum(rightAnswers(make(2, 3), make(2))), [vector]),
+    ...Object.fromEntries(
+      Object.entries(WITHOUT_GRADIENT).map(([name, apply]) => [name, () => gradients(sum(apply(vector)), [vector])]),
+    ),
   };
   for (const [operation, use] of Object.entries(uses))
     assert.match(thrown(use).message, new RegExp(`^${operation} has no gradient with respect to its input \\[`));

@@ -2,6 +2,7 @@ import type { Backend } from '../../kernels/backend';
 import { forEachPlace } from '../../kernels/reference/view';
 import { concat } from '../../tensor/ops/concat';
 import { resample, stridesOf, view } from '../../tensor/ops/graph';
+import type { Taps } from '../../tensor/ops/taps';
 import { formatShape, type Shape, sizeOf } from '../../tensor/shape';
 import { Tensor } from '../../tensor/tensor';
 import { TracingBackend } from '../../tensor/trace';
@@ -23,14 +24,6 @@ import {
 
 /** The most parts of a value that are computed one after the other, each by operations of its own. */
 const MOST_PARTS = 2 ** 16;
-
-/** Where each place of an axis comes from: `taps` weighted places of the input for every one of the output. */
-export interface Taps {
-  /** [tap][place of the output]; -1 counts as the filler. */
-  places: readonly (readonly number[])[];
-  weights: readonly (readonly number[])[];
-  fill: number;
-}
 
 /**
  * What operators do to values, wherever these are: those on the host are computed at once, and all others by operations
@@ -202,7 +195,8 @@ export class Workbench {
   }
 
   /** An axis made of weighted places of itself. */
-  resample(value: Value, axis: number, { places, weights, fill }: Taps): Value {
+  resample(value: Value, axis: number, taps: Taps): Value {
+    const { places, weights, fill } = taps;
     const outSide = places[0].length;
     const shape = value.shape.with(axis, outSide);
     if (value.kind === 'host') {
@@ -223,9 +217,8 @@ export class Workbench {
     const axes = axesInMemory(value);
     const tensor = this.placed(value, axes);
     this.expectRoomFor(shape, tensor);
-    const tables = [places, weights].map((rows) => this.constant(rows.flat(), [rows.length, outSide]));
-    const output = resample(tensor, axes.indexOf(axis), tables[0], tables[1], fill);
-    return device(value.type, shape, output, axes);
+    for (const rows of [places, weights]) this.expectRoom([rows.length, outSide], true);
+    return device(value.type, shape, resample(tensor, axes.indexOf(axis), taps), axes);
   }
 
   /** An axis of `length` places, each one that it had: `source` tells which, -1 for `fill`. */

@@ -1,8 +1,9 @@
 import { resizeBilinear } from '../../../tensor/ops/resample';
+import type { Taps } from '../../../tensor/ops/taps';
 import { formatShape } from '../../../tensor/shape';
 import type { NodeReader, Operators } from '../node';
 import { axisOf, device, expectPlaces, listOf, type Value } from '../value';
-import type { Taps, Workbench } from '../workbench';
+import type { Workbench } from '../workbench';
 import { CHANNELS_LAST } from './convolutions';
 
 /** How an axis is made longer or shorter. */
@@ -114,7 +115,8 @@ function resizeAxes(bench: Workbench, value: Value, axes: readonly (Axis & { axi
   const isRepetition = axes.every(({ side, out }, k) => {
     const times = out / side;
     const [places] = taps[k].places;
-    return mode === 'nearest' && Number.isInteger(times) && places.every((place, j) => place === Math.floor(j / times));
+    const isRepeated = Array.from(places).every((place, j) => place === Math.floor(j / times));
+    return mode === 'nearest' && Number.isInteger(times) && isRepeated;
   });
   if (isRepetition) {
     const times = value.shape.map((side, axis) => (axes.find((one) => one.axis === axis)?.out ?? side) / side);
