@@ -147,16 +147,15 @@ export interface TuneOptions extends Pick<OpenOnnxOptions, 'source' | 'readExter
  * @param birth `random` draws the classifier
  * @throws Error in one sentence when the file is damaged, has operators that are not known, or no weights that could learn
  */
-export function tuneOnnx(
+export async function tuneOnnx(
   birth: Birth,
   bytes: Uint8Array,
   options: TunedNetworkOptions,
   { source = 'the model', readExternal, output }: TuneOptions,
 ): Promise<TunedNetwork> {
+  const frozen = await freezeOnnx(bytes, { source, ...(readExternal && { readExternal }) });
   return inFile(source, async () => {
-    const frozen = await freezeOnnx(bytes, { source, ...(readExternal && { readExternal }) });
-    const whole = decodeModel(frozen.bytes, source);
-    const model = withCentre(whole, output, options.embedding);
+    const model = withCentre(decodeModel(frozen.bytes, source), output, options.embedding);
     const learnt = learntIn(model);
     if (learnt.size < 2) throw new Error('it has no float weights that could learn');
     const initial = new Map<string, NamedValues>();
