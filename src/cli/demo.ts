@@ -18,7 +18,7 @@ async function demo(device: Device): Promise<void> {
   const files = [1, 2, 3, 4, 5, 6].map((number) => join(samples, `sample${number}.jpg`));
   const annotated = await AnnotatedPhotos.open(OUT, files);
   printLine(`Looking for faces in ${files.length} photos ...`);
-  const options = { device, detector: 'tiny', minimumScore: 0.5, smallFaces: false, json: false } as const;
+  const options = { device, detector: 'tiny', smallFaces: false, json: false } as const;
   const { results, device: used } = await forEachPhoto(
     files,
     { ...options, progress: true, debug: false },

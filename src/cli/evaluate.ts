@@ -220,7 +220,7 @@ export async function embedder(pipeline: FacePipeline, total: number, options: L
       points: await landmarkNetworkHash(),
     }),
     aligned,
-    minimumScore,
+    ...(minimumScore !== undefined && { minimumScore }),
     smallFaces,
     signal,
     ...(options.cache && { cacheFolder: cacheFolder('embeddings') }),

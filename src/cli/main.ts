@@ -5,6 +5,7 @@ import { PRESET_NAMES } from '../face/preprocessing';
 import type { AlignOptions } from './align';
 import type { BenchOptions } from './bench';
 import { addEvaluateCommands } from './evaluate-commands';
+import { addExperimentCommands } from './experiment-commands';
 import type { ExportOptions } from './export';
 import { addGalleryCommands, IDENTIFY_EXAMPLES } from './gallery-commands';
 import { galleryOption, falseMatchRateOption as galleryRateOption } from './gallery-options';
@@ -198,6 +199,7 @@ command('devices', 'list what there is to compute on', commonOptions()).action(a
 
 addGalleryCommands(program, signal);
 addEvaluateCommands(program, signal);
+addExperimentCommands(program, signal);
 
 function tellFailure(error: unknown) {
   if (signal.aborted) {

@@ -37,7 +37,7 @@ export interface PhotoOptions extends CommonOptions, LivenessOptions {
   detector: DetectorChoice;
   cascade?: string;
   aligner?: Aligner;
-  minimumScore: number;
+  minimumScore?: number;
   smallFaces: boolean;
   out?: string;
   progress: boolean;
@@ -104,7 +104,7 @@ export const photoOptions = () => [
     .default(undefined, 'sixty-eight; the points of a detector that finds them'),
   new Option('--minimum-score <number>', 'leave out faces that are less sure than this')
     .argParser(number(0, 1))
-    .default(0.5),
+    .default(undefined, '0.5, and where none is that sure, the surest from 0.3 on'),
   new Option('--small-faces', 'look closer for small faces: slower').default(false, 'no'),
   new Option('--no-progress', 'no progress bar'),
 ];
@@ -398,7 +398,7 @@ export const pipelineOptions = (options: PhotoOptions & EmbedderOptions & { flip
 });
 
 export const detectOptions = (options: PhotoOptions, signal: AbortSignal): DetectOptions => ({
-  minimumScore: options.minimumScore,
+  ...(options.minimumScore !== undefined && { minimumScore: options.minimumScore }),
   smallFaces: options.smallFaces,
   signal,
 });

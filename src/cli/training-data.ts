@@ -113,7 +113,7 @@ async function readTaught(
     tiles: cachedTiles,
     ...(threads === undefined ? {} : { threads }),
   });
-  const looks = { detector: 'tiny', flip: true, minimumScore: 0.5, smallFaces: false, cache: true } as const;
+  const looks = { detector: 'tiny', flip: true, smallFaces: false, cache: true } as const;
   const embed = await embedder(pipeline, files.length, { ...looks, progress }, signal);
   const known = await embed.files(files).finally(() => embed.stop());
   const bar = new LateBar(progress);

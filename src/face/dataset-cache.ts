@@ -6,8 +6,10 @@ import { readSource } from './file-source';
 
 /*
  * One file a face: the SHA-256 of what follows (32 bytes), then what is kept of the face, its pixels or its embedding.
- * Nothing stands for a picture in which no face was found.
+ * One byte stands for a picture in which no face was found: how hard was looked. Who looks harder looks again.
  */
+
+const LOOKED = Uint8Array.of(2);
 
 const HASH_LENGTH = 32;
 
@@ -20,14 +22,14 @@ export async function readCached(path: string, size: number): Promise<{ face: Ui
     return undefined; // absent or unreadable: it is made again
   }
   const face = Uint8Array.from(bytes.subarray(HASH_LENGTH));
-  const isWhole = hashOf(face).equals(bytes.subarray(0, HASH_LENGTH)) && (face.length === 0 || face.length === size);
-  if (!isWhole) return undefined;
-  return { face: face.length === 0 ? undefined : face };
+  if (!hashOf(face).equals(bytes.subarray(0, HASH_LENGTH))) return undefined;
+  if (face.length === size) return { face };
+  return hashOf(LOOKED).equals(hashOf(face)) ? { face: undefined } : undefined;
 }
 
 /** A file is whole or not there. */
 export async function writeCached(path: string, face: Uint8Array | undefined): Promise<void> {
-  const kept = face ?? new Uint8Array(0);
+  const kept = face ?? LOOKED;
   await writeWholeFile(path, Buffer.concat([hashOf(kept), kept]));
 }
 

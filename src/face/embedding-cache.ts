@@ -142,7 +142,8 @@ async function* foundOnes(
     };
 }
 
-async function changed(source: File, landmarks: readonly Point[], condition: ConditionAt, bytes: Uint8Array) {
+/** A photo after a condition; chance is the photo's own. @param bytes of its file */
+export async function changed(source: File, landmarks: readonly Point[], condition: ConditionAt, bytes: Uint8Array) {
   const { name, strength, seed } = condition;
   const photo = await readImage(source);
   const own = createHash('sha256').update(bytes).digest().readUInt32LE();
@@ -151,12 +152,14 @@ async function changed(source: File, landmarks: readonly Point[], condition: Con
 }
 
 function keyOf(pipeline: FacePipeline, bytes: Uint8Array, options: EmbedFilesOptions): string {
-  const { settings, aligned = false, condition, minimumScore = 0.5, smallFaces = false } = options;
+  const { settings, aligned = false, condition, minimumScore, smallFaces = false } = options;
   const { device, model } = pipeline;
   const version = condition && CONDITIONS[condition.name].version;
   const conditionKey = condition ? (version === undefined ? condition : { ...condition, version }) : null;
+  // Without a score that was asked for, a face that is less sure than usual may count.
+  const least = minimumScore === undefined ? 0.5 : [minimumScore];
   return createHash('sha256')
-    .update(JSON.stringify([VERSION, model, device.name, settings, aligned, minimumScore, smallFaces, conditionKey]))
+    .update(JSON.stringify([VERSION, model, device.name, settings, aligned, least, smallFaces, conditionKey]))
     .update(bytes)
     .digest('hex');
 }
