@@ -1,8 +1,10 @@
 import { readSource } from '../face/file-source';
 import { openWasm } from '../kernels/wasm/backend';
 import { freezeOnnx, openOnnx } from '../nn/onnx';
+import { isSafetensors } from '../nn/onnx/freeze';
 import type { OnnxPort } from '../nn/onnx/model-graph';
 import { folderOf } from '../platform/model-folder';
+import { readSafetensors, writeSafetensors } from '../tensor/safetensors';
 import { realPath, writeFileAtomically } from './files';
 import type { ImportOptions, InfoOptions } from './model-commands';
 import { digits, printJson, printLine, printTable, UserError } from './output';
@@ -68,15 +70,21 @@ export async function info(file: string, { shape: wanted, json }: InfoOptions): 
   }
 }
 
-/** `likeness import`: an ONNX file and the files that belong to it, as one. */
-export async function importFile(file: string, { out, json }: ImportOptions): Promise<void> {
+/** `likeness import`: an ONNX file and the files that belong to it, or a trained model, as one. */
+export async function importFile(file: string, { out, half, json }: ImportOptions): Promise<void> {
   if (out.trim() === '') throw new UserError('--out is empty; name the file to write');
   if ((await realPath(file)) === (await realPath(out)))
     throw new UserError(`${out} would overwrite the model; choose another --out`);
   const { bytes } = await readSource(file, 'the model');
-  const frozen = await freezeOnnx(bytes, { source: file, readExternal: folderOf(file) });
-  await writeFileAtomically(out, frozen.bytes);
-  const report = { model: file, out, bytes: frozen.bytes.length, tensors: frozen.tensors };
+  const whole = isSafetensors(bytes)
+    ? bytes
+    : (await freezeOnnx(bytes, { source: file, readExternal: folderOf(file) })).bytes;
+  const { tensors, metadata } = readSafetensors(whole, file);
+  if (metadata.training !== undefined)
+    throw new UserError(`the training of ${file} is not finished; go on with it (likeness train --resume)`);
+  const written = writeSafetensors(tensors, metadata, { half });
+  await writeFileAtomically(out, written);
+  const report = { model: file, out, bytes: written.length, tensors: tensors.size };
   if (json) return printJson(report);
   printLine(`Written: ${out}; ${(report.bytes / 1e6).toFixed(1)} MB, ${report.tensors} tensors.`);
 }

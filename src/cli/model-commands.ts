@@ -8,6 +8,7 @@ export interface InfoOptions {
 
 export interface ImportOptions {
   out: string;
+  half: boolean;
   json: boolean;
 }
 
@@ -22,9 +23,10 @@ Sides that the file leaves open count as 1 unless --shape says otherwise.`;
 const IMPORT_EXAMPLES = `
 Examples:
   likeness import arcface.onnx --out arcface.safetensors
+  likeness import model.safetensors --half --out smaller.safetensors
 
 Files that the model keeps its weights in are read from its own folder, and are not needed afterwards. Weights of 16 bits
-become 32. Whoever opens ONNX files opens such a file as well.`;
+become 32, unless --half keeps all as 16. Whoever opens ONNX files opens such a file as well.`;
 
 /** input.1=1,3,640,640 */
 function shapes(text: string, before: Record<string, number[]>): Record<string, number[]> {
@@ -47,10 +49,11 @@ export function addModelCommands(program: Command): void {
     });
   program
     .command('import <model>')
-    .description('write an ONNX file as one safetensors file')
+    .description('write an ONNX file, or a model of likeness train, as one safetensors file')
     .addOption(jsonOption())
     .addOption(debugOption())
     .addOption(new Option('--out <path>', 'where to write the file').makeOptionMandatory())
+    .addOption(new Option('--half', 'keep weights as float16: half the size').default(false, 'float32'))
     .addHelpText('after', IMPORT_EXAMPLES)
     .action(async (file: string, options: ImportOptions) => {
       await (await import('./imported-model')).importFile(file, options);

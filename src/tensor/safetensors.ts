@@ -76,11 +76,18 @@ export function readSafetensors(bytes: Uint8Array, name = 'safetensors'): Safete
   return { tensors, metadata };
 }
 
-/** Writes float32 and float64 tensors as they are; names are sorted, so that the same tensors always give the same bytes. */
+/**
+ * Writes float32 and float64 tensors as they are, or all as float16, rounded to the nearest; names are sorted, so that the
+ * same tensors always give the same bytes.
+ *
+ * @throws Error for `half` when a number is too large for it: 65,504 is the largest
+ */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, NamedValues>,
   metadata: Record<string, string> = {},
+  { half = false }: { half?: boolean } = {},
 ): Uint8Array {
+  const typeOf = (values: NamedValues['values']) => (half ? 'F16' : values instanceof Float64Array ? 'F64' : 'F32');
   const names = [...tensors.keys()].sort();
   const header: [string, unknown][] = [['__metadata__', metadata]];
   let offset = 0;
@@ -89,9 +96,10 @@ export function writeSafetensors(
     if (values.length !== sizeOf(shape))
       throw new Error(`safetensors: tensor ${name} ${formatShape(shape)} has ${values.length} values`);
     if (name === '__metadata__') throw new Error('safetensors: no tensor can be called __metadata__');
-    const dtype = values instanceof Float64Array ? 'F64' : 'F32';
-    header.push([name, { dtype, shape, data_offsets: [offset, offset + values.byteLength] }]);
-    offset += values.byteLength;
+    const dtype = typeOf(values);
+    const end = offset + values.length * (BYTES_OF.get(dtype) ?? 4);
+    header.push([name, { dtype, shape, data_offsets: [offset, end] }]);
+    offset = end;
   }
   const encoded = new TextEncoder().encode(JSON.stringify(Object.fromEntries(header)));
   const headerLength = Math.ceil(encoded.length / 8) * 8; // padded with spaces, so that the numbers are aligned
@@ -102,10 +110,17 @@ export function writeSafetensors(
   let at = 8 + headerLength;
   for (const name of names) {
     const { values } = lookup(tensors, name);
-    const width = values.BYTES_PER_ELEMENT;
+    const dtype = typeOf(values);
+    const width = BYTES_OF.get(dtype) ?? 4;
     for (let i = 0; i < values.length; i++, at += width)
-      if (width === 8) view.setFloat64(at, values[i], true);
-      else view.setFloat32(at, values[i], true);
+      if (dtype === 'F64') view.setFloat64(at, values[i], true);
+      else if (dtype === 'F32') view.setFloat32(at, values[i], true);
+      else {
+        const bits = numberToHalf(values[i]);
+        if ((bits & 0x7fff) === 0x7c00 && Number.isFinite(values[i]))
+          throw new Error(`safetensors: ${values[i]} of tensor ${name} is too large for float16`);
+        view.setUint16(at, bits, true);
+      }
   }
   return bytes;
 }
@@ -138,6 +153,23 @@ export function halfToNumber(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24;
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** The nearest binary16, of two that are equally near the even one; infinity from 65,520 on. */
+export function numberToHalf(value: number): number {
+  if (Number.isNaN(value)) return 0x7e00;
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
+  const size = Math.abs(value);
+  if (size >= 65520) return sign | 0x7c00;
+  // Numbers of an exponent are multiples of one step: 2^-24 below 2^-14, where the exponent bits are 0.
+  let exponent = Math.max(Math.floor(Math.log2(size)), -14);
+  if (2 ** exponent > size && exponent > -14) exponent--; // log2 rounds
+  const steps = size / 2 ** (exponent - 10);
+  const floor = Math.floor(steps);
+  const rest = steps - floor;
+  const rounded = rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor;
+  // 1024 steps are the next exponent's first number, and the bits count on by themselves.
+  return sign | (rounded < 1024 && exponent === -14 ? rounded : (exponent + 14) * 1024 + rounded);
 }
 
 /** bfloat16: the upper half of a float32. */

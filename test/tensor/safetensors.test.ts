@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { halfToNumber, type NamedValues, readSafetensors, writeSafetensors } from '../../src/tensor/safetensors';
+import { halfToNumber, type NamedValues, numberToHalf, readSafetensors, writeSafetensors } from '../../src/tensor/safetensors';
 import { sizeOf } from '../../src/tensor/shape';
 import { thrown } from '../helpers/numbers';
 
@@ -116,6 +116,32 @@ test('float64 is kept to the last bit, beside float32', () => {
     ['single', { shape: [1, 2], values: new Float32Array([0.1, -3]) }],
   ]);
   assert.equal(readSafetensors(writeSafetensors(tensors)).tensors, tensors);
+});
+
+test('half: every binary16 comes back as it was, numbers between go to the nearest, ties to the even one', () => {
+  for (let bits = 0; bits < 0x10000; bits++) {
+    const value = halfToNumber(bits);
+    if (!Number.isNaN(value)) assert.is(numberToHalf(value), bits, `${value}`);
+  }
+  assert.is(numberToHalf(Number.NaN) & 0x7e00, 0x7e00);
+  for (let bits = 0; bits < 0x7bff; bits += 7) {
+    const [low, high] = [halfToNumber(bits), halfToNumber(bits + 1)];
+    const middle = (low + high) / 2;
+    assert.is(numberToHalf(middle), bits % 2 === 0 ? bits : bits + 1, `${middle}`);
+    assert.is(numberToHalf(middle - (high - low) / 64), bits);
+    assert.is(numberToHalf(-middle - (high - low) / 64), 0x8000 | (bits + 1));
+  }
+  assert.equal([65519, 65520, 1e-9].map(numberToHalf), [0x7bff, 0x7c00, 0]);
+  const values = Float32Array.of(1, -0.333, 65504, 1e-7);
+  const file = writeSafetensors(new Map([['a', { shape: [2, 2], values }]]), { b: 'c' }, { half: true });
+  const { tensors, metadata } = readSafetensors(file);
+  assert.equal(metadata, { b: 'c' });
+  assert.equal(
+    [...(tensors.get('a')?.values ?? [])],
+    [...values].map((value) => halfToNumber(numberToHalf(value))),
+  );
+  const large = new Map([['a', { shape: [1], values: Float32Array.of(1e5) }]]);
+  assert.throws(() => writeSafetensors(large, {}, { half: true }), /100000 of tensor a is too large for float16/);
 });
 
 test('BF16 is the upper half of a float32', () => {
