@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { halfToNumber, type NamedValues, numberToHalf, readSafetensors, writeSafetensors } from '../../src/tensor/safetensors';
+import {
+  halfToNumber,
+  type NamedValues,
+  numberToHalf,
+  readSafetensors,
+  writeSafetensors,
+} from '../../src/tensor/safetensors';
 import { sizeOf } from '../../src/tensor/shape';
 import { thrown } from '../helpers/numbers';
 
