@@ -1,11 +1,10 @@
-import { dirname, extname } from 'node:path';
 import { type ComparedTask, compareTasks, type DeviceTime } from '../bench/compare';
 import { TASKS, type TaskName, tasksOf } from '../bench/tasks';
 import type { Backend, DeviceName } from '../kernels/backend';
 import { openReference } from '../kernels/reference/backend';
 import { openDevice } from '../tensor/device';
 import type { BenchOptions } from './bench';
-import { isFolder, writeFileAtomically } from './files';
+import { expectChartPlace, writeChart } from './files';
 import { openGpu } from './gpu';
 import { digits, printJson, printLine, printTable, printWritten, tell, UserError } from './output';
 
@@ -64,8 +63,7 @@ export async function benchCompare(options: BenchOptions, signal: AbortSignal): 
     const written = out === undefined ? [] : [out];
     if (out !== undefined) {
       const { drawComparison } = await import('./compare-chart');
-      const { html, svg } = drawComparison(report);
-      await writeFileAtomically(out, new TextEncoder().encode(isPage(out) ? html : svg));
+      await writeChart(out, drawComparison(report));
     }
     if (json) return printJson(report);
     print(report);
@@ -73,17 +71,6 @@ export async function benchCompare(options: BenchOptions, signal: AbortSignal): 
   } finally {
     for (const backend of backends) await backend.close();
   }
-}
-
-const isPage = (path: string) => ['.html', '.htm'].includes(extname(path).toLowerCase());
-
-/** Before the work, and not at its end. @throws UserError when no chart can be written there */
-async function expectChartPlace(out: string | undefined): Promise<void> {
-  if (out === undefined) return;
-  if (!isPage(out) && extname(out).toLowerCase() !== '.svg')
-    throw new UserError(`--out writes a chart; name a file that ends in .html or .svg, not ${out}`);
-  if (!(await isFolder(dirname(out)))) throw new UserError(`${out} cannot be written: there is no such folder`);
-  if (await isFolder(out)) throw new UserError(`${out} cannot be written: there is a folder of that name`);
 }
 
 /** wasm first, which is fast everywhere; then the GPU, if there is one; plain loops last. */

@@ -37,14 +37,24 @@ export function drawPanels(document: Document, { history, learningRates }: Curve
 
 /** The three panels side by side, as an SVG document. */
 export function drawChart(document: Document, curves: Curves): string {
-  const panels = drawPanels(document, curves);
-  const width = PANEL.width * panels.length;
-  const moved = panels.map(({ outerHTML }, k) => `<g transform="translate(${k * PANEL.width})">${outerHTML}</g>`);
+  const placed = drawPanels(document, curves).map((element, k) => ({ element, left: k * PANEL.width, top: 0 }));
+  const size = { width: PANEL.width * placed.length, height: PANEL.height };
+  return svgDocument('Loss, accuracy and learning rate of a training', size, placed);
+}
+
+/** SVG elements at their places in one SVG document; lengths in its pixels. */
+export function svgDocument(
+  title: string,
+  { width, height }: { width: number; height: number },
+  placed: readonly { element: Element; left: number; top: number }[],
+): string {
+  const moved = placed.map(
+    ({ element, left, top }) => `<g transform="translate(${left} ${top})">${element.outerHTML}</g>`,
+  );
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${PANEL.height}" width="${width}" ` +
-    `height="${PANEL.height}" role="img">\n<title>Loss, accuracy and learning rate of a training</title>\n` +
-    `<style>${CHART_STYLE}</style>\n<rect class="paper" width="100%" height="100%" fill="#fff"/>\n` +
-    `${moved.join('\n')}\n</svg>\n`
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" ` +
+    `role="img">\n<title>${title}</title>\n<style>${CHART_STYLE}</style>\n` +
+    `<rect class="paper" width="100%" height="100%" fill="#fff"/>\n${moved.join('\n')}\n</svg>\n`
   );
 }
 

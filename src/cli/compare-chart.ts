@@ -1,7 +1,7 @@
 import * as Plot from '@observablehq/plot';
 import type { DeviceName } from '../kernels/backend';
 import type { CompareReport } from './bench-compare';
-import { CHART_STYLE } from './chart';
+import { svgDocument } from './chart';
 import { digits } from './output';
 import { openPage } from './page';
 
@@ -111,15 +111,11 @@ const heading = (text: string, options: Plot.TextOptions) =>
 
 /** The panels one below the other, as an SVG document. */
 function stacked(panels: readonly Panel[]): string {
-  let top = 0;
-  const moved = panels.map(({ element, height }) => {
-    const one = `<g transform="translate(0 ${top})">${element.outerHTML}</g>`;
-    top += height;
-    return one;
+  let height = 0;
+  const placed = panels.map((panel) => {
+    const top = height;
+    height += panel.height;
+    return { element: panel.element, left: 0, top };
   });
-  return (
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${top}" width="${WIDTH}" height="${top}" role="img">\n` +
-    `<title>GPU against CPU</title>\n<style>${CHART_STYLE}</style>\n` +
-    `<rect class="paper" width="100%" height="100%" fill="#fff"/>\n${moved.join('\n')}\n</svg>\n`
-  );
+  return svgDocument('GPU against CPU', { width: WIDTH, height }, placed);
 }

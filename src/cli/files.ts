@@ -13,6 +13,27 @@ export async function writeFileAtomically(path: string, bytes: Uint8Array): Prom
   }
 }
 
+/** A chart as a page that needs no other file, and as a picture. */
+export interface Chart {
+  html: string;
+  svg: string;
+}
+
+const isPage = (path: string) => ['.html', '.htm'].includes(extname(path).toLowerCase());
+
+/** Before the work, and not at its end. @throws UserError when no chart can be written there */
+export async function expectChartPlace(out: string | undefined): Promise<void> {
+  if (out === undefined) return;
+  if (!isPage(out) && extname(out).toLowerCase() !== '.svg')
+    throw new UserError(`--out writes a chart; name a file that ends in .html or .svg, not ${out}`);
+  if (!(await isFolder(dirname(out)))) throw new UserError(`${out} cannot be written: there is no such folder`);
+  if (await isFolder(out)) throw new UserError(`${out} cannot be written: there is a folder of that name`);
+}
+
+/** The page or the picture, as the file's name says. */
+export const writeChart = (out: string, { html, svg }: Chart): Promise<void> =>
+  writeFileAtomically(out, new TextEncoder().encode(isPage(out) ? html : svg));
+
 /** Where what may be made again is kept. */
 export const cacheFolder = (name: string): string =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'likeness', name);

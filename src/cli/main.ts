@@ -37,6 +37,7 @@ import {
   trainingOptions,
 } from './options';
 import { EXIT, printJson, tell, tellError, UserError } from './output';
+import { addStudyCommands } from './study-commands';
 import type { TrainOptions } from './train';
 import type { VerifyOptions } from './verify';
 
@@ -57,6 +58,7 @@ Examples:
   likeness verify a.jpg b.jpg --embedder w600k_mbf.onnx --template arcface --threshold 1.2
   likeness verify a.jpg b.jpg --liveness 2.7_80x80_MiniFASNetV2.onnx
   likeness evaluate lfw ../lfw                   how often is it right?
+  likeness study gradients --out gradients.svg   why networks have skips, measured
   likeness export model.safetensors --onnx model.onnx
   likeness info arcface.onnx                     what a network of other people computes
   likeness bench                                 how fast it all is here
@@ -198,6 +200,7 @@ command('devices', 'list what there is to compute on', commonOptions()).action(a
 });
 
 addGalleryCommands(program, signal);
+addStudyCommands(program, signal);
 addEvaluateCommands(program, signal);
 addExperimentCommands(program, signal);
 

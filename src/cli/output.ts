@@ -69,12 +69,12 @@ export interface Progress {
 }
 
 /** A bar on stderr that is gone when the work is done. There is none for a single photo or without a terminal. */
-export async function startProgress(total: number, wanted: boolean): Promise<Progress> {
+export async function startProgress(total: number, wanted: boolean, what = 'photos'): Promise<Progress> {
   const isTerminal = process.stderr.isTTY && process.stdout.isTTY;
   if (!wanted || !isTerminal || total < 2) return { advance: () => undefined, stop: () => undefined };
   const { SingleBar, Presets } = await import('cli-progress');
   const bar = new SingleBar(
-    { format: '{bar} {value} of {total} photos, {eta_formatted} left', clearOnComplete: true, hideCursor: true },
+    { format: `{bar} {value} of {total} ${what}, {eta_formatted} left`, clearOnComplete: true, hideCursor: true },
     Presets.shades_classic,
   );
   bar.start(total, 0);

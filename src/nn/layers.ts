@@ -6,7 +6,7 @@ import { matmul } from '../tensor/ops/matmul';
 import { maxPool2d, type PoolOptions } from '../tensor/ops/pool2d';
 import type { Padding } from '../tensor/ops/window';
 import type { Tensor } from '../tensor/tensor';
-import { constant, heNormal, uniformFanIn } from './initial';
+import { constant, type Draw, heNormal, uniformFanIn } from './initial';
 import { type Birth, Module } from './module';
 
 /** The same number of zeros on each side, as PyTorch pads. TensorFlow's 'same' differs where the stride is 2. */
@@ -22,6 +22,8 @@ export interface Conv2dLayerOptions {
   padding?: number;
   /** Default false: a batch norm follows, which would take it off again. */
   bias?: boolean;
+  /** What the first weights are drawn from. Default: He's normal distribution. */
+  draw?: Draw;
 }
 
 /**
@@ -37,8 +39,8 @@ export class Conv2d extends Module {
   constructor(birth: Birth, options: Conv2dLayerOptions) {
     super();
     const { inChannels, outChannels, size, stride = 1, padding = Math.floor(size / 2), bias = false } = options;
-    const fan = size * size * outChannels;
-    this.weight = this.parameter(birth, 'weight', [size, size, inChannels, outChannels], heNormal(fan));
+    const { draw = heNormal(size * size * outChannels) } = options;
+    this.weight = this.parameter(birth, 'weight', [size, size, inChannels, outChannels], draw);
     this.bias = bias ? this.parameter(birth, 'bias', [outChannels], constant(0)) : undefined;
     this.#stride = stride;
     this.#padding = paddedBy(padding);

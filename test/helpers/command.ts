@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -28,10 +29,10 @@ export interface Finished {
   stderr: string;
 }
 
-/** Runs `likeness` with some arguments to its end; `during` may interfere with the process. */
+/** Runs `likeness` with some arguments to its end; `during` may interfere with the process, say once it has told something. */
 export async function likeness(
   args: readonly string[],
-  during: (process: { interrupt(): void; kill(): void }) => Promise<void> = async () => {},
+  during: (process: { interrupt(): void; kill(): void; told(): Promise<unknown> }) => Promise<void> = async () => {},
 ): Promise<Finished> {
   await buildOnce();
   const child = spawn(process.execPath, [`${OUTPUT}/cli.js`, ...args], {
@@ -46,6 +47,10 @@ export async function likeness(
     output.stderr += text;
   });
   const closed = new Promise<number | null>((done) => child.on('close', done));
-  await during({ interrupt: () => child.kill('SIGINT'), kill: () => child.kill('SIGKILL') });
+  await during({
+    interrupt: () => child.kill('SIGINT'),
+    kill: () => child.kill('SIGKILL'),
+    told: () => once(child.stderr, 'data'),
+  });
   return { code: await closed, ...output };
 }
