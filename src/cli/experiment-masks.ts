@@ -19,7 +19,7 @@ import { FacePipeline } from '../face/pipeline';
 import { type Pair, readLfw } from '../face/protocols';
 import type { Backend } from '../kernels/backend';
 import { openDevice } from '../tensor/device';
-import { CHART_STYLE } from './chart';
+import { svgDocument } from './chart';
 import { between, embedder, share } from './evaluate';
 import { maskedBy } from './evaluate-masks';
 import type { MaskExperimentOptions } from './experiment-commands';
@@ -267,26 +267,31 @@ function page(
   ].join('\n');
 }
 
+const CHART = { width: 720, height: 320 };
+
 /** Every network as a dot. */
 function draw(results: readonly Result[]): string {
   const { document } = parseHTML('<html><body></body></html>');
-  const drawn = Plot.plot({
+  const kinds = [...new Set(results.map(({ kind }) => kind))];
+  const element = Plot.plot({
     document,
-    ...{ width: 720, height: 320, marginLeft: 52, marginBottom: 40 },
-    style: { fontSize: '12px', background: 'none' },
+    ...CHART,
+    marginLeft: 52,
+    marginBottom: 40,
+    style: { fontSize: '12px' },
     y: { label: 'Accuracy, %', grid: true },
-    x: { label: null, domain: [...new Set(results.map(({ kind }) => kind))] },
+    x: { label: null, domain: kinds, ticks: [] },
     fx: { label: null, domain: [...PHOTOS] },
-    color: { domain: [...new Set(results.map(({ kind }) => kind))], scheme: 'tableau10' },
+    color: { domain: kinds, scheme: 'tableau10' },
     marks: [
       Plot.dot(results, { fx: 'photos', x: 'kind', y: ({ accuracy }: Result) => 100 * accuracy, fill: 'kind', r: 4 }),
+      Plot.axisX({ anchor: 'bottom', label: null, tickFormat: shortName, tickSize: 0, fontSize: 9 }),
     ],
   });
-  const svg = drawn.tagName.toLowerCase() === 'svg' ? drawn : drawn.querySelector('svg');
-  if (!svg) throw new Error('the chart came out without a picture');
-  svg.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
-  return svg.outerHTML.replace(
-    '>',
-    `><style>${CHART_STYLE}</style><rect class="paper" width="100%" height="100%" fill="#fff"/>`,
-  );
+  return svgDocument('Accuracy of each kind of network on pairs with and without masks', CHART, [
+    { element, left: 0, top: 0 },
+  ]);
 }
+
+const shortName = (kind: Kind): string =>
+  kind === 'masks and upper' ? 'both' : kind === 'pretrained' ? 'pretr.' : kind;
