@@ -80,7 +80,11 @@ function statesPanel(drawing: Drawing): Element {
       blocks: group.blocks,
     })),
   );
-  return panel(drawing, { title: 'gradient at each block, start', x: 'Block', isLog: true }, lines(drawing, points, 2));
+  return panel(
+    drawing,
+    { title: 'gradient at each block, start', x: 'Block', isLog: true, lowest: lowestOf(points) },
+    lines(drawing, points, 2),
+  );
 }
 
 /** The first layer's |dW| by depth: before the first step, and dashed before the last. */
@@ -99,11 +103,15 @@ function filtersPanel(drawing: Drawing): Element {
       points.filter(isDrawable),
       Plot.groupX({ y: 'median' }, { x: 'x', y: 'y', stroke: colourOf, z: 'kind', strokeWidth: 2, ...options }),
     );
-  return panel(drawing, { title: 'first layer, dashed at the end', x: 'Blocks', isLog: true, isDepth: true }, [
-    line(start, {}),
-    line(end, { strokeDasharray: '5,4' }),
-    Plot.dot(start.filter(isDrawable), { x: 'x', y: 'y', fill: colourOf, r: 2.5 }),
-  ]);
+  return panel(
+    drawing,
+    { title: 'first layer, dashed at the end', x: 'Blocks', isLog: true, isDepth: true, lowest: lowestOf(start) },
+    [
+      line(start, {}),
+      line(end, { strokeDasharray: '5,4' }),
+      Plot.dot(start.filter(isDrawable), { x: 'x', y: 'y', fill: colourOf, r: 2.5 }),
+    ],
+  );
 }
 
 /** The mean of ten steps at a time, the median over the seeds. A training that failed ends where it did. */
@@ -127,6 +135,7 @@ function lossPanel(drawing: Drawing, { steps }: GradientsReport): Element {
   );
 }
 
+const lowestOf = (points: readonly Point[]) => Math.min(...points.filter(isDrawable).map(({ y }) => y));
 const isDrawable = ({ y }: Point) => Number.isFinite(y) && y > 0;
 const colourOf = ({ kind }: Point) => COLOURS[kind];
 
@@ -153,10 +162,11 @@ interface Axes {
   /** Depths double from one to the next. */
   isDepth?: boolean;
   highest?: number;
+  lowest?: number;
 }
 
 function panel({ document, depths, name }: Drawing, axes: Axes, marks: Plot.Markish[]): Element {
-  const { title, x, isLog, isDepth = false, highest } = axes;
+  const { title, x, isLog, isDepth = false, highest = 1, lowest = 1 } = axes;
   const drawn = Plot.plot({
     document,
     ...PANEL,
@@ -176,7 +186,7 @@ function panel({ document, depths, name }: Drawing, axes: Axes, marks: Plot.Mark
       label: null,
       grid: true,
       ticks: 5,
-      ...(isLog ? { type: 'log', tickFormat: '~g' } : { domain: [0, highest ?? 1], clamp: true }),
+      ...(isLog ? { type: 'log', tickFormat: lowest < 1e-4 ? '.0e' : '~g' } : { domain: [0, highest], clamp: true }),
     },
     marks: [
       ...marks,

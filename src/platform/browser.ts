@@ -37,7 +37,7 @@ export const platform: Platform = {
     return new Uint8Array(await response.arrayBuffer());
   },
 
-  readBeside: (location, path) => platform.readBytes(new URL(path, new URL(location, document.baseURI))),
+  readBeside: (location, path) => platform.readBytes(new URL(path, new URL(location, base()))),
 
   imageTypes: ['jpg', 'png', 'gif', 'bmp', 'webp', 'avif', 'heic'],
 
@@ -59,9 +59,12 @@ export const platform: Platform = {
 
   parseXml: async (text) => new DOMParser().parseFromString(text, 'text/xml').documentElement,
 
-  weightsDirectory: () => new URL('./weights/', document.baseURI),
-  modelsDirectory: () => new URL('./models/', document.baseURI),
+  weightsDirectory: () => new URL('./weights/', base()),
+  modelsDirectory: () => new URL('./models/', base()),
 };
+
+/** What addresses are relative to: the page, or the script of a worker. */
+const base = (): string => ('document' in globalThis ? document.baseURI : location.href);
 
 function contextOf(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D {
   const context = canvas.getContext('2d', { willReadFrequently: true });

@@ -50,7 +50,8 @@ export async function runInBrowser<Page extends { run(argument: never): Promise<
 
 const PAGE = '<!doctype html><meta charset="utf-8"><title>likeness</title><link rel="icon" href="data:,">';
 
-async function launch(): Promise<Browser | undefined> {
+/** Undefined, and a line that the runner counts, where no browser starts. */
+export async function launch(): Promise<Browser | undefined> {
   try {
     return await chromium.launch({ ...(await findChromium()), headless: true });
   } catch (error) {
@@ -61,10 +62,15 @@ async function launch(): Promise<Browser | undefined> {
   }
 }
 
-const TYPES: Record<string, string> = { '.js': 'text/javascript', '.json': 'application/json', '': 'text/html' };
+const TYPES: Record<string, string> = {
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
+  '': 'text/html',
+};
 
 /** A server of texts and folders, isolated from other origins as shared memory demands. */
-async function serve(texts: Record<string, string>, folders: Record<string, string>) {
+export async function serve(texts: Record<string, string>, folders: Record<string, string>) {
   const content = async (path: string) => {
     if (path in texts) return texts[path];
     for (const [prefix, folder] of Object.entries(folders))

@@ -1,0 +1,9 @@
+import type { Panel } from './panel';
+import { comparePanel } from './panels/compare';
+import { masksPanel } from './panels/masks';
+import { photoPanel } from './panels/photo';
+import { speedPanel } from './panels/speed';
+import { trainPanel } from './panels/training';
+
+/** In the order of the page. The first finds the face that the others look at. */
+export const PANELS: readonly Panel[] = [photoPanel, masksPanel, comparePanel, trainPanel, speedPanel];

@@ -1,0 +1,121 @@
+import { euclideanDistance } from '../../src/face/verify';
+import { button, html, listen, messageOf, picture, slider } from '../dom';
+import { drawnPhoto, type Face, faces, findFaces, type Photo } from '../faces';
+import { currentFace, type Panel } from '../panel';
+
+interface Compared {
+  name: string;
+  face: Face;
+  embedding: Float32Array;
+}
+
+/** More would not fit beside one another. */
+const MOST = 8;
+
+export const comparePanel: Panel = {
+  id: 'compare',
+  short: 'Compare',
+  title: 'Who is who?',
+  lead:
+    'Every pair of faces has a distance, and one number decides: up to the threshold two faces are one person. Move it and ' +
+    'see which pairs fall on the other side. The threshold that it begins at was chosen on 3,200 pairs of photos.',
+  chapters: ['embeddings', 'evaluation'],
+  files: ['src/face/verify.ts', 'src/face/embed.ts', 'src/face/pretrained/face-recognition.ts'],
+  mount(root) {
+    const compared: Compared[] = [];
+    const place = html('div', { class: 'matrix', id: 'distances' });
+    const problem = html('p', { class: 'problem', role: 'status' });
+    const threshold = slider('Threshold', { min: 0, max: 1, step: 0.005, value: 0.41 }, decide, (x) => x.toFixed(3));
+    let person = 20;
+
+    async function add(finding: Promise<Photo>) {
+      root.setAttribute('aria-busy', 'true');
+      try {
+        const photo = await finding;
+        const [first] = photo.faces;
+        if (!first) throw new Error(`${photo.name} shows no face that can be found`);
+        await addFace({ ...first, photo });
+        problem.textContent = '';
+      } catch (error) {
+        problem.textContent = messageOf(error);
+      } finally {
+        root.removeAttribute('aria-busy');
+      }
+    }
+
+    async function addFace(face: Face) {
+      const { embedding } = await faces().embed(face.chip);
+      compared.push({ name: face.photo.name, face, embedding });
+      if (compared.length > MOST) compared.shift();
+      draw();
+    }
+
+    function draw() {
+      const heads = compared.map(({ name, face }) =>
+        html('th', { scope: 'col' }, picture(name, face.chip, { class: 'thumb', title: name })),
+      );
+      const rows = compared.map((one) =>
+        html(
+          'tr',
+          {},
+          html('th', { scope: 'row' }, picture(one.name, one.face.chip, { class: 'thumb', title: one.name })),
+          ...compared.map((other) =>
+            html('td', { 'data-distance': euclideanDistance(one.embedding, other.embedding).toFixed(4) }),
+          ),
+        ),
+      );
+      const caption = html('caption', {}, 'Distances of all pairs; a bar marks those that are taken for one person');
+      place.replaceChildren(
+        html(
+          'div',
+          { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Distances' },
+          html(
+            'table',
+            {},
+            caption,
+            html('thead', {}, html('tr', {}, html('td', {}), ...heads)),
+            html('tbody', {}, ...rows),
+          ),
+        ),
+      );
+      decide(threshold.value());
+    }
+
+    function decide(limit: number) {
+      for (const cell of place.querySelectorAll<HTMLElement>('[data-distance]')) {
+        const distance = Number(cell.dataset.distance);
+        const isSame = distance <= limit;
+        cell.textContent = `${distance.toFixed(3)} ${isSame ? 'same' : 'other'}`;
+        cell.dataset.same = String(isSame);
+      }
+    }
+
+    const file = html('input', { type: 'file', accept: 'image/*', multiple: true, class: 'file', id: 'compare-files' });
+    listen(file, 'change', async () => {
+      for (const picked of file.files ?? []) await add(findFaces(picked.name, picked));
+    });
+    root.append(
+      html(
+        'div',
+        { class: 'controls' },
+        html('label', { class: 'button', for: file.id }, 'Add photos', file),
+        button('Add the face from above', () => {
+          if (currentFace.value) addFace(currentFace.value);
+        }),
+        button('Add two drawn photos of one person', async () => {
+          person++;
+          for (const shot of [1, 2]) await add(drawnPhoto(person, shot));
+        }),
+        threshold.element,
+      ),
+      problem,
+      place,
+    );
+    (async () => {
+      threshold.set((await faces().calibration()).threshold);
+      for (const shot of [1, 2]) await add(drawnPhoto(person, shot));
+      await add(drawnPhoto(person + 1, 1));
+      root.dataset.ready = 'yes';
+    })();
+  },
+};
