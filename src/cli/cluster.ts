@@ -5,10 +5,10 @@ import { listPhotos } from '../gallery/photo-files';
 import { PhotoQueue } from '../gallery/photo-queue';
 import { tasksToDo, workOnPhotos } from '../gallery/photo-work';
 import { openDevice } from '../tensor/device';
-import { tellOutcome } from './enroll';
 import type { GalleryPhotoOptions } from './gallery-options';
 import { lookWith, openGallery, openWithGallery } from './gallery-pipeline';
 import { printJson, printLine, printTable, startProgress } from './output';
+import { tellOutcome } from './photo-outcomes';
 
 export interface ClusterOptions extends GalleryPhotoOptions {
   threshold?: number;

@@ -3,11 +3,12 @@ import type { Gallery } from '../gallery/gallery';
 import { enrollGroup } from '../gallery/groups';
 import { listedPhoto, listPhotos, subfolders } from '../gallery/photo-files';
 import { PhotoQueue, type PhotoTask } from '../gallery/photo-queue';
-import { type PhotoOutcome, tasksToDo, workOnPhotos } from '../gallery/photo-work';
+import { tasksToDo } from '../gallery/photo-work';
 import { isFolder } from './files';
 import type { GalleryPhotoOptions } from './gallery-options';
 import { lookWith, openGallery, openWithGallery } from './gallery-pipeline';
-import { EXIT, printDevice, printJson, printTable, startProgress, tell, UserError } from './output';
+import { printDevice, printJson, printTable, UserError } from './output';
+import { problemsOf, tellOutcome, workVisibly } from './photo-outcomes';
 
 export interface EnrollOptions extends GalleryPhotoOptions {
   name?: string;
@@ -37,23 +38,9 @@ export async function enroll(paths: string[], options: EnrollOptions, signal: Ab
   }
   await using queue = await PhotoQueue.open(gallery.database, embedder);
   await queue.add(await tasksToDo(gallery.database, embedder, tasks));
-  const progress = await startProgress(await queue.remaining(), options.progress);
-  const outcomes: PhotoOutcome[] = [];
-  const onPhoto = (outcome: PhotoOutcome) => {
-    progress.advance();
-    outcomes.push(outcome);
-    tellOutcome(outcome);
-  };
-  try {
-    const { minimumQuality } = options;
-    await workOnPhotos(gallery, embedder, queue, lookWith(pipeline, options, signal), {
-      signal,
-      minimumQuality,
-      onPhoto,
-    });
-  } finally {
-    progress.stop();
-  }
+  const { minimumQuality, progress } = options;
+  const look = lookWith(pipeline, options, signal);
+  const outcomes = await workVisibly(gallery, embedder, queue, look, { signal, minimumQuality, progress });
   const known = new Map((await gallery.people()).map((person) => [person.id, person]));
   const people = [...names].map(([id, name]) => ({
     name,
@@ -61,22 +48,12 @@ export async function enroll(paths: string[], options: EnrollOptions, signal: Ab
     faces: known.get(id)?.templates ?? 0,
     quality: known.get(id)?.quality ?? 0,
   }));
-  const problems = outcomes.flatMap(({ path, reason }) =>
-    reason === undefined ? [] : [{ file: path, error: reason }],
-  );
-  if (options.json) return printJson({ people, problems });
+  if (options.json) return printJson({ people, problems: problemsOf(outcomes) });
   printTable(
     ['Person', 'Added', 'Known faces', 'Quality'],
     people.map(({ name, added, faces, quality }) => [name, added, faces, quality.toFixed(2)]),
   );
   printDevice(pipeline.device);
-}
-
-/** Tells what did not end well; only what could not be read is an error. */
-export function tellOutcome({ path, outcome, reason }: PhotoOutcome): void {
-  if (outcome === 'gone') tell(`${path} is of somebody who was forgotten meanwhile, and is left out`);
-  else if (reason !== undefined) tell(reason);
-  if (outcome === 'failed') process.exitCode = EXIT.error;
 }
 
 function checkUse(paths: readonly string[], { group, name }: EnrollOptions): void {

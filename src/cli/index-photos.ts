@@ -1,11 +1,11 @@
 import { listPhotos } from '../gallery/photo-files';
 import { indexSize } from '../gallery/photo-index';
 import { PhotoQueue } from '../gallery/photo-queue';
-import { type PhotoOutcome, tasksToDo, workOnPhotos } from '../gallery/photo-work';
-import { tellOutcome } from './enroll';
+import { tasksToDo } from '../gallery/photo-work';
 import type { GalleryPhotoOptions } from './gallery-options';
 import { lookWith, openGallery, openWithGallery } from './gallery-pipeline';
-import { printDevice, printJson, printLine, startProgress } from './output';
+import { printDevice, printJson, printLine } from './output';
+import { problemsOf, workVisibly } from './photo-outcomes';
 
 export type IndexOptions = GalleryPhotoOptions;
 
@@ -19,24 +19,12 @@ export async function indexPhotos(folders: string[], options: IndexOptions, sign
   await using queue = await PhotoQueue.open(gallery.database, embedder);
   const todo = await tasksToDo(gallery.database, embedder, photos);
   await queue.add(todo);
-  const progress = await startProgress(await queue.remaining(), options.progress);
-  const outcomes: PhotoOutcome[] = [];
-  const onPhoto = (outcome: PhotoOutcome) => {
-    progress.advance();
-    outcomes.push(outcome);
-    tellOutcome(outcome);
-  };
-  try {
-    await workOnPhotos(gallery, embedder, queue, lookWith(pipeline, options, signal), { signal, onPhoto });
-  } finally {
-    progress.stop();
-  }
+  const look = lookWith(pipeline, options, signal);
+  const outcomes = await workVisibly(gallery, embedder, queue, look, { signal, progress: options.progress });
   const done = outcomes.filter(({ outcome }) => outcome === 'done');
   const faces = done.reduce((sum, outcome) => sum + outcome.faces, 0);
   const size = await indexSize(gallery.database, embedder.id);
-  const problems = outcomes.flatMap(({ path, reason }) =>
-    reason === undefined ? [] : [{ file: path, error: reason }],
-  );
+  const problems = problemsOf(outcomes);
   if (options.json)
     return printJson({ done: done.length, faces, alreadyDone: photos.length - todo.length, index: size, problems });
   printLine(
