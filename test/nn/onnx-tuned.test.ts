@@ -181,7 +181,12 @@ test('it is trained like any network, and its file is opened as a model and as a
     using _ = scope();
     return imported.forward(Tensor.from(backend, images, [2, ...SIDES])).map((tensor) => tensor.data());
   })();
-  assertClose(await output, expected, 1e-7, 'in float32, as the file has it');
+  assertClose(
+    await output,
+    expected,
+    1e-6,
+    'weights rounded to the float32 that an ONNX file holds, layer after layer',
+  );
   for (const each of [one, resumed.one, again]) each.dispose();
   await imported.dispose();
 });
