@@ -101,12 +101,5 @@ export function landmarkNetworkFrom(
 ): LandmarkNetwork {
   const { architecture = 'of an unnamed architecture' } = metadata;
   if (architecture !== ARCHITECTURE) throw new Error(`${source}: is no ${ARCHITECTURE}, but ${architecture}`);
-  const network = new LandmarkNetwork({ backend });
-  try {
-    network.load(tensors, source);
-  } catch (error) {
-    network.dispose();
-    throw error;
-  }
-  return network;
+  return new LandmarkNetwork({ backend }).loaded(tensors, source);
 }

@@ -9,6 +9,7 @@ import { CosineClassifier } from './cosine-classifier';
 import { EmbeddingNetwork, type EmbeddingNetworkOptions } from './embedding-network';
 import { Conv2d, Dropout, Linear } from './layers';
 import type { Birth } from './module';
+import { parsedJson } from './parsed-json';
 import { STANDARDIZED } from './prepared-pixels';
 import { type BlockForm, ResidualBlock } from './residual-block';
 
@@ -145,30 +146,14 @@ export class MiniResNet extends EmbeddingNetwork {
  * @throws Error in one sentence when the file is of another architecture or damaged
  */
 export function miniResNetFrom(backend: Backend, { tensors, metadata }: Safetensors, source = 'the model'): MiniResNet {
-  const network = new MiniResNet({ backend }, optionsOf(metadata, source));
-  try {
-    network.load(tensors, source);
-  } catch (error) {
-    network.dispose();
-    throw error;
-  }
-  return network;
+  return new MiniResNet({ backend }, optionsOf(metadata, source)).loaded(tensors, source);
 }
 
 /** What the network of a file was made with. @throws Error in one sentence when it is of another architecture */
 export function optionsOf(metadata: Record<string, string>, source: string): MiniResNetOptions {
   const { architecture = 'of an unnamed architecture', options } = metadata;
   if (architecture !== ARCHITECTURE) throw new Error(`${source}: is no ${ARCHITECTURE}, but ${architecture}`);
-  return parseOptions(options, source);
-}
-
-function parseOptions(json: string | undefined, source: string): MiniResNetOptions {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json ?? '');
-  } catch {}
-  if (!isOptions(parsed)) throw new Error(`${source}: does not say which options its ${ARCHITECTURE} was made with`);
-  return parsed;
+  return parsedJson(options, isOptions, `${source}: does not say which options its ${ARCHITECTURE} was made with`);
 }
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) > 0;

@@ -118,6 +118,17 @@ export abstract class Module {
     writeTensors(new Map([...this.parameters(), ...this.buffers()]), values, source);
   }
 
+  /** The same for a module that nobody else has yet: it is disposed of where the numbers do not fit. */
+  loaded(values: ReadonlyMap<string, NamedValues>, source: string): this {
+    try {
+      this.load(values, source);
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+    return this;
+  }
+
   /** Frees every parameter and buffer. */
   dispose(): void {
     for (const tensor of [...this.parameters().values(), ...this.buffers().values()]) tensor.dispose();

@@ -8,6 +8,7 @@ import { CosineClassifier } from '../cosine-classifier';
 import { EmbeddingNetwork, type EmbeddingNetworkOptions } from '../embedding-network';
 import { Linear } from '../layers';
 import type { Birth } from '../module';
+import { parsedJson } from '../parsed-json';
 import type { PixelPreparation } from '../prepared-pixels';
 import { elementType, isFloat, shapeOf } from './element';
 import { decodeModel, FROZEN_ARCHITECTURE, freezeOnnx, inFile } from './freeze';
@@ -244,24 +245,12 @@ export const isTuned = ({ architecture, options }: Record<string, string>): bool
  * @throws Error in one sentence when the file is damaged
  */
 export function tunedNetworkFrom(backend: Backend, { tensors, metadata }: Safetensors, source: string): TunedNetwork {
-  const options = parseOptions(metadata.options, source);
-  const network = new TunedNetwork({ backend }, decodeOnnx(base64Decode(metadata.graph ?? '')), options, source);
-  try {
-    network.load(tensors, source);
-  } catch (error) {
-    network.dispose();
-    throw error;
-  }
-  return network;
-}
-
-function parseOptions(json: string | undefined, source: string): TunedNetworkOptions {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json ?? '');
-  } catch {}
-  if (!isOptions(parsed)) throw new Error(`${source}: does not say which options its network was tuned with`);
-  return parsed;
+  const sentence = `${source}: does not say which options its network was tuned with`;
+  const options = parsedJson(metadata.options, isOptions, sentence);
+  return new TunedNetwork({ backend }, decodeOnnx(base64Decode(metadata.graph ?? '')), options, source).loaded(
+    tensors,
+    source,
+  );
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
