@@ -17,18 +17,24 @@ import { assertClose } from '../helpers/numbers';
 
 const test = suite('networks of other people');
 
-/** Where else than on wasm: reference takes its time, and a software GPU even more. */
+/**
+ * Where else than on wasm: reference takes its time, and a software GPU even more. LIKENESS_EVERYWHERE=1 tries all of them
+ * on all devices, which takes minutes.
+ */
 const MORE: Partial<Record<ForeignModel, readonly DeviceName[]>> = {
   eye: ['reference', 'webgpu'],
   landmark: ['reference'],
   age: ['reference'],
 };
 
+const EVERYWHERE = process.env.LIKENESS_EVERYWHERE === '1';
+
 for (const name of FOREIGN_MODELS)
   test(name, async () => {
     const bytes = readFileSync(foreignModel(name));
     for (const backend of await testDevices()) {
-      if (backend.name !== 'wasm' && !MORE[name]?.includes(backend.name)) continue;
+      const isWanted = EVERYWHERE || backend.name === 'wasm' || MORE[name]?.includes(backend.name);
+      if (!isWanted) continue;
       const before = backend.liveBytes;
       const network = await openOnnx(backend, bytes);
       const [{ name: input, shape: sides }] = network.inputs;
