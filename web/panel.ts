@@ -11,7 +11,7 @@ export interface Panel {
   lead: string;
   /** Chapters that explain it, by their names in docs/. */
   chapters: readonly string[];
-  /** Files that carry it out; docs/explorer.md links to each, so that the site has a page for it. */
+  /** Files that carry it out; docs/index.md links to each, so that the site has a page for it. */
   files: readonly string[];
   mount(root: HTMLElement): void;
 }
