@@ -18,7 +18,8 @@ export const comparePanel: Panel = {
   title: 'Who is who?',
   lead:
     'Every pair of faces has a distance, and one number decides: up to the threshold two faces are one person. Move it and ' +
-    'see which pairs fall on the other side. The threshold that it begins at was chosen on 3,200 pairs of photos.',
+    'see which pairs fall on the other side. The threshold that it begins at was chosen on 3,200 pairs of photos; drawn ' +
+    'people resemble one another more than real ones do, and at it many of them are taken for one person.',
   chapters: ['embeddings', 'evaluation'],
   files: ['src/face/verify.ts', 'src/face/embed.ts', 'src/face/pretrained/face-recognition.ts'],
   mount(root) {
