@@ -243,12 +243,12 @@ test("the visitor's own folder: faces are found in the worker, and nothing leave
     await copyFile(new URL(photo, samples), join(folder, person, photo));
   }
   await page.getByLabel('A folder with a folder for each person').setInputFiles(folder);
-  await rm(folder, { recursive: true });
   await status(page, /2 photos; they are looked at when you start/);
   await page.getByLabel('Stop after so many steps').fill('2');
   await page.getByRole('button', { name: 'Start' }).click();
   await status(page, /Finished at step 2\./);
   assert.match(await textOf('.training-images'), '2 images of 2 people.');
+  await rm(folder, { recursive: true }); // the browser reads files when they are looked at
 });
 
 test('no error was told, and every request went to the page itself', () => {

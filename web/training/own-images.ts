@@ -45,7 +45,7 @@ export async function readOwnImages(
   const people = [...new Set(found.map(({ person }) => person))].sort();
   if (people.length < 2)
     throw new Error(
-      `Faces of ${people.length === 1 ? 'one person' : 'nobody'} were found; at least two people are needed to tell apart.`,
+      `Faces of ${people.length === 1 ? 'one person' : 'nobody'} were found; at least two people are needed to tell apart.${problems.length > 0 ? ` ${problems[0]}` : ''}`,
     );
   return { people, images: found.map(({ person, pixels }) => ({ label: people.indexOf(person), pixels })), problems };
 }
