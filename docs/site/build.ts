@@ -36,6 +36,8 @@ export async function buildSite(folder: string): Promise<{ pages: number }> {
   const files = new Map<string, string | Uint8Array>(pages);
   files.set('style.css', `${katex}\n${await readFile('docs/site/style.css', 'utf8')}`);
   for (const font of fonts) files.set(`fonts/${font}`, await readFile(join(KATEX, 'fonts', font)));
+  const charts = (await readdir('docs/experiments')).filter((file) => file.endsWith('.svg'));
+  for (const chart of charts) files.set(`experiments/${chart}`, await readFile(join('docs/experiments', chart)));
   checkSite(files);
 
   const unfinished = `${folder}.${process.pid}`;
