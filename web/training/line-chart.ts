@@ -59,7 +59,7 @@ export class LineChart {
     );
     const range = isLogarithmic
       ? logarithmicRange(all.map(([, y]) => y))
-      : ([0, 1.05 * Math.max(highest, ...all.map(([, y]) => y), 1e-9)] as const);
+      : ([0, 1.05 * extent([0, highest, ...all.map(([, y]) => y)], [0, 1])[1]] as const);
     const up = scaleOf(range, SIZE.height - SIZE.bottom, SIZE.top);
     const place = (y: number) => up(isLogarithmic ? Math.log10(y) : y);
 
