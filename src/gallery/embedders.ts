@@ -45,7 +45,7 @@ export async function currentEmbedder(queries: Queries): Promise<GalleryEmbedder
  * @throws GalleryError when the gallery's embeddings come from another
  */
 export async function requireEmbedder(
-  database: Database,
+  database: Queries & Pick<Database, 'place'>,
   wanted: EmbedderDescription,
   calibration: Calibration | undefined,
 ): Promise<GalleryEmbedder> {
@@ -57,18 +57,18 @@ export async function requireEmbedder(
 
 /** Adds an embedder, or finds it; where another became the current one meanwhile, it is not. */
 export async function addEmbedder(
-  database: Database,
+  queries: Queries,
   { name, dimension, isFlipped, aligner }: EmbedderDescription,
   calibration: Calibration | undefined,
   isCurrent: boolean,
 ): Promise<GalleryEmbedder> {
   const key = [name, dimension, isFlipped, aligner];
-  await database.query(
+  await queries.query(
     'INSERT INTO likeness.embedder (name, dimension, is_flipped, aligner, calibration, is_current) ' +
       'VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING',
     [...key, calibration ? JSON.stringify(calibration) : null, isCurrent],
   );
-  const [row] = await database.query<Row>(
+  const [row] = await queries.query<Row>(
     `SELECT ${COLUMNS} FROM likeness.embedder WHERE ${isCurrent ? 'is_current OR ' : ''}` +
       '(name = $1 AND dimension = $2 AND is_flipped = $3 AND aligner = $4) ORDER BY is_current DESC LIMIT 1',
     key,

@@ -247,13 +247,19 @@ async function personOf(queries: Queries, name: string): Promise<number | undefi
 }
 
 function checkName(name: string): string {
-  const trimmed = name.trim();
+  const checked = nameOf(name);
+  if (checked === undefined) throw new GalleryError(NAME_RULE);
+  return checked;
+}
+
+export const NAME_RULE = 'a name has 1 to 200 characters, none of which is a line break or another control character';
+
+/** The name as a gallery keeps it; nothing where it is none. */
+export function nameOf(text: string): string | undefined {
+  const trimmed = text.trim();
   // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for
-  if (trimmed === '' || trimmed.length > 200 || /[\u0000-\u001f]/.test(trimmed))
-    throw new GalleryError(
-      'a name has 1 to 200 characters, none of which is a line break or another control character',
-    );
-  return trimmed;
+  const isName = trimmed !== '' && trimmed.length <= 200 && !/[\u0000-\u001f]/.test(trimmed);
+  return isName ? trimmed : undefined;
 }
 
 export const boxText = (box: Box): string => box.map((value) => Number(value.toFixed(2))).join(' ');

@@ -4,7 +4,7 @@ import type { Box } from '../face/boxes';
 import { parseCalibrations } from '../face/calibrate';
 import { parseRealArray } from './database';
 import { type EmbedderDescription, GalleryError, requireEmbedder } from './embedders';
-import { addTemplates, type Gallery, parseBox, type Template } from './gallery';
+import { addTemplates, type Gallery, NAME_RULE, nameOf, parseBox, type Template } from './gallery';
 
 /*
  * A gallery's people as lines of JSON: the first says what the embeddings come from, each of the others is a template.
@@ -57,8 +57,9 @@ export async function* exportLines(gallery: Gallery): AsyncGenerator<string> {
 export async function importLines(gallery: Gallery, input: Readable): Promise<{ added: number; read: number }> {
   const lines = createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })[Symbol.asyncIterator]();
   const { embedder: description, calibration } = parseHeader((await lines.next()).value);
-  const embedder = await requireEmbedder(gallery.database, description, calibration);
-  return gallery.database.transaction(async (queries) => {
+  const { database, place } = gallery;
+  return database.transaction(async (queries) => {
+    const embedder = await requireEmbedder({ ...queries, place }, description, calibration);
     const ids = new Map<string, number>();
     const idOf = async (name: string): Promise<number> => {
       const known = ids.get(name);
@@ -129,7 +130,8 @@ function parseTemplate(
 ): Omit<Template, 'personId'> & { person: string } {
   const { person, source, stamp, content, box, quality, embedding } = parseLine(line, number);
   const wrong = (what: string) => new GalleryError(`line ${number} ${what}; nothing was imported`);
-  if (typeof person !== 'string' || person.trim() === '') throw wrong('names no person');
+  const name = typeof person === 'string' ? nameOf(person) : undefined;
+  if (name === undefined) throw wrong(`names no person (${NAME_RULE})`);
   if (typeof source !== 'string' || typeof stamp !== 'string' || typeof content !== 'string')
     throw wrong('does not say which photo it is of (source, stamp and content)');
   if (!isNumbers(box, 4)) throw wrong('has no box of four numbers');
@@ -139,7 +141,7 @@ function parseTemplate(
   const [left, top, width, height] = box;
   const place: Box = [left, top, width, height];
   return {
-    person: person.trim(),
+    person: name,
     path: source,
     stamp,
     content,

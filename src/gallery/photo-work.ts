@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { mostProminent } from '../face/boxes';
 import type { Queries } from './database';
-import type { GalleryEmbedder } from './embedders';
+import { type GalleryEmbedder, GalleryError } from './embedders';
 import { addTemplates, type FoundFace, type Gallery, type PhotoFile } from './gallery';
 import { readPhotoFile } from './photo-files';
 import { isWithheld, type LookedAt, storePhoto } from './photo-index';
@@ -180,9 +180,14 @@ class PhotoWorker {
         if (!(await this.#queue.complete(queries, job.id))) throw new Overtaken();
         return stored;
       })
-      .catch((error) => {
+      .catch(async (error) => {
         if (error instanceof Overtaken) return undefined;
-        throw error;
+        const current = await this.#gallery.embedder();
+        if (current?.id === this.#embedder.id) throw error;
+        throw new GalleryError(
+          `the embeddings of the gallery ${this.#gallery.place} were made anew with the model "${current?.name}" ` +
+            'meanwhile; give the same command again, with that model',
+        );
       });
     this.#inHand.delete(job.id);
     if (result) this.#tell(job, result);
@@ -238,5 +243,5 @@ type Result = Pick<PhotoOutcome, 'outcome' | 'faces' | 'reason'>;
 class Overtaken extends Error {}
 
 /** Keeps the person's row until the transaction ends. */
-const isThere = async (queries: Queries, personId: number): Promise<boolean> =>
+export const isThere = async (queries: Queries, personId: number): Promise<boolean> =>
   (await queries.query('SELECT 1 FROM likeness.person WHERE id = $1 FOR KEY SHARE', [personId])).length > 0;

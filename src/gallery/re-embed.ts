@@ -13,7 +13,7 @@ import { addTemplates, type FoundFace, type Gallery, type PhotoFile, parseBox } 
 import { nearestIndexName } from './nearest-index';
 import { readPhotoFile } from './photo-files';
 import { isWithheld, type LookedAt, storePhoto } from './photo-index';
-import type { LookAtPhotos } from './photo-work';
+import { isThere, type LookAtPhotos } from './photo-work';
 import { VECTOR_TABLES } from './vectors';
 
 export interface ReEmbedOptions {
@@ -60,17 +60,43 @@ export async function reEmbed(
   const after = await addEmbedder(database, wanted, calibration, false);
   if (after.id === before.id)
     throw new GalleryError(`the gallery ${gallery.place} has embeddings of this model already`);
-  const paths = await pathsToDo(database, before, after);
-  const forgotten = await forgottenSoFar(database);
-  await options.onStart?.(paths.length);
   const lost: ReEmbedResult['lost'] = [];
-  const shown: PhotoFile[] = [];
+  let paths = await pathsToDo(database, before, after);
+  await options.onStart?.(paths.length);
+  for (let count = paths.length; ; count += paths.length) {
+    await makeAnew(gallery, before, after, paths, look, lost, options);
+    if (lost.length > 0 && !options.isLossAccepted)
+      throw new GalleryError(
+        `${lost.length} of ${count} photos cannot be made anew, the first because ${lost[0].reason}; the gallery ` +
+          'stays as it was. Put them back, or leave them out: --leave-out-lost',
+      );
+    const outcome = await changeOver(gallery, before, after, new Set(lost.map(({ path }) => path)));
+    if ('sizes' in outcome) {
+      await gallery.eraseDeleted();
+      return { ...outcome.sizes, lost };
+    }
+    paths = outcome.missing;
+  }
+}
+
+/** Photos that are gone, or do not show a face any more that was known, are added to `lost`. */
+async function makeAnew(
+  { database }: Gallery,
+  before: GalleryEmbedder,
+  after: GalleryEmbedder,
+  paths: readonly string[],
+  look: LookAtPhotos,
+  lost: ReEmbedResult['lost'],
+  { signal, onPhoto }: ReEmbedOptions,
+): Promise<void> {
+  const shown: { photo: PhotoFile; forgotten: number }[] = [];
   async function* files(): AsyncGenerator<File> {
     for (const path of paths) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       try {
+        const forgotten = await forgottenSoFar(database);
         const { file, ...photo } = await readPhotoFile(path);
-        shown.push(photo);
+        shown.push({ photo, forgotten });
         yield file;
       } catch (error) {
         lost.push({ path, reason: error instanceof Error ? error.message : String(error) });
@@ -78,20 +104,13 @@ export async function reEmbed(
     }
   }
   for await (const seen of look(files())) {
-    const photo = shown.shift();
-    if (!photo) break;
+    const next = shown.shift();
+    if (!next) break;
+    const { photo, forgotten } = next;
     const reasons = await database.transaction((queries) => storeAnew(queries, before, after, photo, seen, forgotten));
     lost.push(...reasons.map((reason) => ({ path: photo.path, reason })));
-    options.onPhoto?.();
+    onPhoto?.();
   }
-  if (lost.length > 0 && !options.isLossAccepted)
-    throw new GalleryError(
-      `${lost.length} of ${paths.length} photos cannot be made anew, the first because ${lost[0].reason}; the gallery ` +
-        'stays as it was. Put them back, or leave them out: --leave-out-lost',
-    );
-  const sizes = await changeOver(gallery, before, after);
-  await gallery.eraseDeleted();
-  return { ...sizes, lost };
 }
 
 /** Photos with a template or of the index, of which nothing was made anew. */
@@ -126,8 +145,12 @@ async function storeAnew(
   );
   for (const { person_id: personId, box } of templates) {
     const face = sameFace(box, seen.faces ?? []);
-    if (face) await addTemplates(queries, after, [{ ...photo, ...face, personId }]);
-    else reasons.push(seen.error?.message ?? `${photo.path} does not show the face any more that was known`);
+    if (!face) reasons.push(seen.error?.message ?? `${photo.path} does not show the face any more that was known`);
+    else if (
+      (await addTemplates(queries, after, [{ ...photo, ...face, personId }])) === 0 &&
+      (await isThere(queries, personId))
+    )
+      reasons.push(`${photo.path} has become a copy of another photo of the same person`);
   }
   const indexed = await queries.query('SELECT 1 FROM likeness.photo WHERE embedder_id = $1 AND path = $2', [
     before.id,
@@ -164,9 +187,21 @@ function sameFace(box: string, faces: readonly FoundFace[]): FoundFace | undefin
   return best && best.overlap >= LEAST_OVERLAP ? best.face : undefined;
 }
 
-/** In one transaction: the new embeddings count from now on, and the old ones are gone. */
-async function changeOver(gallery: Gallery, before: GalleryEmbedder, after: GalleryEmbedder) {
-  return gallery.database.transaction(async (queries) => {
+/**
+ * In one transaction: the new embeddings count from now on, and the old ones are gone. Nothing changes while photos are
+ * missing: those that others added meanwhile, and those that were in hand while somebody was forgotten.
+ */
+async function changeOver(
+  { database }: Gallery,
+  before: GalleryEmbedder,
+  after: GalleryEmbedder,
+  lost: ReadonlySet<string>,
+): Promise<{ missing: string[] } | { sizes: { templates: number; faces: number } }> {
+  return database.transaction(async (queries) => {
+    // Whoever stores a face has a lock on its embedder's row: this waits for them, and they wait for this.
+    await queries.query('SELECT 1 FROM likeness.embedder WHERE id = $1 FOR UPDATE', [before.id]);
+    const missing = (await pathsToDo(queries, before, after)).filter((path) => !lost.has(path));
+    if (missing.length > 0) return { missing };
     for (const table of VECTOR_TABLES)
       await queries.query(`DROP INDEX IF EXISTS likeness.${nearestIndexName(table, before)}`);
     await queries.query('DELETE FROM likeness.embedder WHERE id = $1', [before.id]);
@@ -177,6 +212,6 @@ async function changeOver(gallery: Gallery, before: GalleryEmbedder, after: Gall
               (SELECT count(*)::int FROM likeness.face WHERE embedder_id = $1) AS faces`,
       [after.id],
     );
-    return sizes;
+    return { sizes };
   });
 }

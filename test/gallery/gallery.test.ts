@@ -193,12 +193,15 @@ inBothHomes('export and import give the same people; a wrong line changes nothin
   assert.is(lines.length, 7);
   await dropGallery(home.database);
   const empty = await Gallery.on(home.database);
-  const broken = [...lines.slice(0, 6), lines[6].replace('"quality":0.75', '"quality":7')];
-  assert.match(
-    await refusalOf(importLines(empty, Readable.from(broken))),
-    /line 7 has no quality.*nothing was imported/,
-  );
-  assert.equal(await empty.people(), []);
+  for (const [written, wrong, pattern] of [
+    ['"quality":0.75', '"quality":7', /line 7 has no quality.*nothing was imported/],
+    ['"Person 3"', '"Person\\n3"', /line 7 names no person.*nothing was imported/],
+  ] as const) {
+    const broken = [...lines.slice(0, 6), lines[6].replace(written, wrong)];
+    assert.match(await refusalOf(importLines(empty, Readable.from(broken))), pattern);
+    assert.equal(await empty.people(), []);
+    assert.is(await empty.embedder(), undefined);
+  }
   assert.equal(await importLines(empty, Readable.from(lines)), { added: 6, read: 6 });
   assert.equal(await importLines(empty, Readable.from(lines)), { added: 0, read: 6 });
   const again: string[] = [];
@@ -363,6 +366,31 @@ inBothHomes('another model is refused with the way out, and re-embed is one', as
   const identifier = await Identifier.open(gallery, backend, { threshold: 0.4 });
   assert.is((await identifier.identify([embeddingOf(1, 1, 8)])).answers[0].person?.name, 'Ada');
   identifier.dispose();
+});
+
+inBothHomes('what others do while all is made anew: nothing of it is lost', async (started) => {
+  const { gallery, embedder } = started;
+  const folder = await temporaryFolder();
+  for (const [name, person] of [
+    ['a.jpg', 1],
+    ['b.jpg', 2],
+  ] as const)
+    await writePhoto(folder, name, [person, 1]);
+  await index(started, folder);
+  await gallery.personNamed('Ben');
+  const other = { ...EMBEDDER, name: 'another', dimension: 8 };
+  let isFirst = true;
+  const onLook = async () => {
+    if (!isFirst) return;
+    isFirst = false;
+    await writePhoto(folder, 'c.jpg', [3, 1]);
+    await index(started, folder);
+    await gallery.forget('Ben', 0.4);
+  };
+  const look = (photos: AsyncIterable<File>) => lookAt(photos, onLook, 8);
+  assert.equal(await reEmbed(gallery, other, CALIBRATION, look), { templates: 0, faces: 3, lost: [] });
+  await writePhoto(folder, 'd.jpg', [4, 1]);
+  assert.match(await refusalOf(index({ ...started, embedder }, folder)), /made anew with the model "another".*again/);
 });
 
 test('tables of a newer likeness are left alone', async () => {
