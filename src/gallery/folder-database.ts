@@ -10,7 +10,7 @@ const DATABASE = 'database';
 /** A database that is being made; one that was left behind is thrown away. */
 const UNFINISHED = 'unfinished-';
 /** Old parts of the log are deleted, not kept for use again: what was erased is not to be found in them. */
-const SETTINGS = ['wal_recycle=off', 'min_wal_size=32MB', 'max_wal_size=256MB', 'maintenance_work_mem=256MB'];
+const SETTINGS = ['wal_recycle=off', 'min_wal_size=32MB', 'max_wal_size=256MB', 'maintenance_work_mem=1GB'];
 
 export interface FolderOptions {
   /** How long to wait for another process that has the folder open, in milliseconds. Default 10 seconds. */
