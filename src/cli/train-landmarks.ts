@@ -2,6 +2,7 @@ import { openDetector } from '../face/detect';
 import { readLabelledFaces } from '../face/landmark-data';
 import type { LabelledFace } from '../face/landmark-samples';
 import { type LandmarkEpoch, type LandmarkSettings, LandmarkTrainer } from '../face/landmark-training';
+import { LandmarkFinder } from '../face/landmarks';
 import { openDevice } from '../tensor/device';
 import { cacheFolder, writeFileAtomically } from './files';
 import { EXIT, type Progress, printDevice, printJson, printLine, startProgress, tell, UserError } from './output';
@@ -22,8 +23,8 @@ export async function trainLandmarks(
   const [folder] = folders;
   if (folders.length !== 1)
     throw new UserError('landmarks are learnt from a folder with images/ and points.csv; name one');
-  if (options.teacher || options.masks > 0 || options.focus !== 'whole')
-    throw new UserError('--teacher, --masks and --focus are for --task people; landmarks are learnt from labels alone');
+  if (options.teacher || options.focus !== 'whole')
+    throw new UserError('--teacher and --focus are for --task people; landmarks are learnt from labels alone');
   if (options.resume) throw new UserError('a training of landmarks cannot be resumed yet; it takes minutes');
   const { model } = filesOf(options.out);
   await expectWritable(filesOf(options.out));
@@ -72,16 +73,19 @@ async function readFaces(
   signal: AbortSignal,
 ): Promise<{ faces: LabelledFace[]; leftOut: number }> {
   const detector = await openDetector(backend, 'tiny');
+  const outlines = options.masks > 0 ? await LandmarkFinder.open(backend, 'full') : undefined;
   let bar: Promise<Progress> | undefined;
   const onProgress = (total: number) => {
     bar ??= startProgress(total, options.progress);
     bar.then((shown) => shown.advance());
   };
   try {
-    return await readLabelledFaces(detector, folder, { cacheFolder: cacheFolder('boxes'), signal, onProgress });
+    const cache = { cacheFolder: cacheFolder('boxes'), signal, onProgress };
+    return await readLabelledFaces(detector, folder, { ...cache, ...(outlines && { outlines }) });
   } finally {
     (await bar)?.stop();
     await detector.dispose();
+    await outlines?.dispose();
   }
 }
 
@@ -91,8 +95,17 @@ function tellEpoch({ epoch, error, validationError }: LandmarkEpoch, { epochs }:
   );
 }
 
-const given = ({ seed, epochs, batch, learningRate, average, pointLoss }: TrainOptions): Partial<LandmarkSettings> => ({
+const given = ({
   seed,
+  masks,
+  epochs,
+  batch,
+  learningRate,
+  average,
+  pointLoss,
+}: TrainOptions): Partial<LandmarkSettings> => ({
+  seed,
+  masks,
   ...(pointLoss && { loss: pointLoss }),
   ...(epochs !== undefined && { epochs }),
   ...(batch !== undefined && { batchSize: batch }),

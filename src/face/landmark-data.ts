@@ -1,17 +1,24 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { stream } from '../tensor/random';
+import type { Point } from './align';
 import { type Box, mostProminent } from './boxes';
 import { readCached, writeCached } from './dataset-cache';
 import type { FaceDetector } from './detect';
-import { readImage } from './image';
+import { fivePoints, landmarkError } from './evaluate-photos';
+import { type RawImage, readImage } from './image';
 import type { LabelledFace } from './landmark-samples';
+import type { LandmarkFinder } from './landmarks';
+import { drawMask, randomMask } from './mask';
 import { readPoints } from './protocols';
 
 /** Part of every key: another detector would give other boxes. */
 const VERSION = 'tiny 1';
 /** Around the detector's box so much of its sides is still near, for labelled points. */
 const NEAR = 0.15;
+/** A mask is drawn by 68 points that lie so near to the five labelled ones, in the mean and shares of the eyes' distance. */
+const AGREEMENT = 0.25;
 
 /**
  * Labelled faces with the boxes that the detector gives them (Node only): networks are to be trained on what they will
@@ -20,32 +27,53 @@ const NEAR = 0.15;
  *
  * @param folder images/ and points.csv: file, and x and y of five points
  * @param options.cacheFolder where boxes are kept, by the content of each photo; made if it is not there
+ * @param options.outlines finds the 68 points that masks are drawn by; without it nobody can wear one
  * @throws ProtocolError when the folder or its table does not fit
  */
 export async function readLabelledFaces(
   detector: FaceDetector,
   folder: string,
-  options: { cacheFolder?: string; signal?: AbortSignal; onProgress?: (total: number) => void } = {},
+  options: {
+    cacheFolder?: string;
+    outlines?: LandmarkFinder;
+    signal?: AbortSignal;
+    onProgress?: (total: number) => void;
+  } = {},
 ): Promise<{ faces: LabelledFace[]; leftOut: number }> {
-  const { cacheFolder, signal, onProgress } = options;
+  const { cacheFolder, outlines, signal, onProgress } = options;
   const labelled = await readPoints(folder);
   if (cacheFolder) await mkdir(cacheFolder, { recursive: true });
+  const boxOf = async (photo: RawImage, key: string): Promise<Box | undefined> => {
+    const place = cacheFolder && join(cacheFolder, `${key}.box`);
+    const cached = place ? await readCached(place, 4 * Float64Array.BYTES_PER_ELEMENT) : undefined;
+    if (cached) return decodeBox(cached.face);
+    const box = mostProminent(photo, await detector.detect(photo))[0]?.box;
+    if (place) await writeCached(place, box && new Uint8Array(Float64Array.from(box).buffer));
+    return box;
+  };
   const faces: LabelledFace[] = [];
   for (const [file, points] of labelled) {
     signal?.throwIfAborted();
     const bytes = await readFile(file);
     const photo = await readImage(new File([Uint8Array.from(bytes)], file));
-    const key = createHash('sha256').update(VERSION).update(bytes).digest('hex');
-    const place = cacheFolder && join(cacheFolder, `${key}.box`);
-    const cached = place ? await readCached(place, 4 * Float64Array.BYTES_PER_ELEMENT) : undefined;
-    const box = cached ? decodeBox(cached.face) : mostProminent(photo, await detector.detect(photo))[0]?.box;
-    if (place && !cached) await writeCached(place, box && new Uint8Array(Float64Array.from(box).buffer));
-    if (box && points.filter((point) => isNear(point, box)).length > points.length / 2)
-      faces.push({ photo, box, points });
+    const hash = createHash('sha256').update(VERSION).update(bytes);
+    const box = await boxOf(photo, hash.copy().digest('hex'));
+    if (box && areOf(points, box)) {
+      const [outline] = outlines ? await outlines.find(photo, [box], signal) : [];
+      const isWearer = outline && landmarkError(fivePoints(outline), points) <= AGREEMENT;
+      const masked = isWearer && drawMask(photo, outline, randomMask(stream(faces.length), { wearing: 'full' }));
+      const maskedBox = masked && (await boxOf(masked, hash.update(masked.data).digest('hex')));
+      const wearer = maskedBox && areOf(points, maskedBox) && outline && { outline, box: maskedBox };
+      faces.push({ photo, box, points, ...(wearer && { wearer }) });
+    }
     onProgress?.(labelled.size);
   }
   return { faces, leftOut: labelled.size - faces.length };
 }
+
+/** Whether most of a face's points lie in a box, or beside it. */
+const areOf = (points: readonly Point[], box: Box): boolean =>
+  points.filter((point) => isNear(point, box)).length > points.length / 2;
 
 function decodeBox(bytes: Uint8Array | undefined): Box | undefined {
   if (!bytes) return undefined;

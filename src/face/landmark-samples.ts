@@ -4,12 +4,15 @@ import { adjust, coarsen, erase } from './augment';
 import type { Box } from './boxes';
 import type { RawImage } from './image';
 import { FIVE_MIRRORED, LANDMARK_SIDE } from './landmark-network';
+import { drawMask, randomMask } from './mask';
 
 /** A face to learn five points from: the photo, the detector's box, and where the points are in the photo. */
 export interface LabelledFace {
   photo: RawImage;
   box: Box;
   points: readonly Point[];
+  /** For masks: 68 points to draw them by, and the box that the detector gives the face with a mask on. */
+  wearer?: { outline: readonly Point[]; box: Box };
 }
 
 /** How strongly the faces that are trained on are varied. */
@@ -22,9 +25,17 @@ export interface LandmarkAugmentation {
   zoom: number;
   /** The largest change of the proportions, as a share. */
   stretch: number;
+  /** The share of faces that wear a drawn mask, of those with a `wearer`. */
+  masks: number;
 }
 
-export const LANDMARK_AUGMENTATION: LandmarkAugmentation = { rotation: 40, shift: 0.08, zoom: 0.15, stretch: 0.1 };
+export const LANDMARK_AUGMENTATION: LandmarkAugmentation = {
+  rotation: 40,
+  shift: 0.08,
+  zoom: 0.15,
+  stretch: 0.1,
+  masks: 0,
+};
 
 /** Side of the crop, in heights (or widths, if larger) of the detector's box: forehead to chin. */
 const CROP = 1.15;
@@ -63,11 +74,13 @@ const fromPixel = (pixel: number): number => (2 * (pixel + 0.5)) / LANDMARK_SIDE
  * @param varied a generator for a face to train on, with the augmentation; without it the face is seen as it is
  */
 export function landmarkSample(
-  { photo, box, points }: LabelledFace,
+  face: LabelledFace,
   pixels: Float32Array,
   targets: Float32Array,
   varied?: { random: Random; augmentation: LandmarkAugmentation },
 ): void {
+  const { points } = face;
+  const { photo, box } = varied ? maybeMasked(face, varied) : face;
   const isMirrored = varied !== undefined && varied.random.next() < 0.5;
   const toPhoto = varied ? variedCrop(box, isMirrored, varied) : landmarkCrop(box);
   // Photos have something beyond the face, and crops that somebody made have nothing: both are learnt.
@@ -79,6 +92,14 @@ export function landmarkSample(
     targets[2 * k] = fromPixel(x);
     targets[2 * k + 1] = fromPixel(y);
   }
+}
+
+function maybeMasked(
+  { photo, box, wearer }: LabelledFace,
+  { random, augmentation: { masks } }: { random: Random; augmentation: LandmarkAugmentation },
+): { photo: RawImage; box: Box } {
+  if (masks === 0 || random.next() >= masks || !wearer) return { photo, box };
+  return { photo: drawMask(photo, wearer.outline, randomMask(random)), box: wearer.box };
 }
 
 function variedCrop(

@@ -27,6 +27,8 @@ export interface LandmarkSettings {
   weightDecay: number;
   /** Of the moving average of weights that is evaluated and saved. */
   averageDecay: number;
+  /** The share of faces that wear a drawn mask, 0 to 1. */
+  masks: number;
 }
 
 export const LANDMARK_SETTINGS: LandmarkSettings = {
@@ -37,6 +39,7 @@ export const LANDMARK_SETTINGS: LandmarkSettings = {
   learningRate: 0.003,
   weightDecay: 5e-4,
   averageDecay: 0.998,
+  masks: 0,
 };
 
 export interface LandmarkEpoch {
@@ -113,7 +116,7 @@ export class LandmarkTrainer {
     for (const [place, index] of indices.entries()) {
       const varied = {
         random: stream(this.settings.seed, VARIATION, step, place),
-        augmentation: LANDMARK_AUGMENTATION,
+        augmentation: { ...LANDMARK_AUGMENTATION, masks: this.settings.masks },
       };
       landmarkSample(this.#faces[index], ...placeOf(place, pixels, targets), varied);
     }

@@ -1,6 +1,8 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { apply, type Point } from '../../src/face/align';
+import type { Box } from '../../src/face/boxes';
+import { fivePoints } from '../../src/face/evaluate-photos';
 import type { RawImage } from '../../src/face/image';
 import { LANDMARK_SIDE } from '../../src/face/landmark-network';
 import {
@@ -10,7 +12,9 @@ import {
   landmarkSample,
   toPixel,
 } from '../../src/face/landmark-samples';
-import { random } from '../../src/tensor/random';
+import { syntheticPerson, syntheticPhoto } from '../../src/face/synthetic';
+import { euclideanDistance } from '../../src/face/verify';
+import { random, stream } from '../../src/tensor/random';
 import { assertClose } from '../helpers/numbers';
 
 const test = suite('faces to learn landmarks from');
@@ -85,6 +89,41 @@ test('the same seed gives the same sample, and the photo is left as it is', () =
   assert.equal(makeSample(FACE, 7), makeSample(FACE, 7));
   assert.not.equal(makeSample(FACE, 7), makeSample(FACE, 8));
   assert.equal(Uint8Array.from(FACE.photo.data), before);
+});
+
+test('whoever can wear a mask does, covered below and in the box that is found with it; nobody unless asked for', () => {
+  const size = { width: 110, height: 110 };
+  const { image, landmarks, box } = syntheticPhoto(syntheticPerson(random(8)), stream(8, 1), size);
+  const bare: LabelledFace = { photo: image, box, points: fivePoints(landmarks) };
+  const wearerBox: Box = [box[0] + 4, box[1], box[2], box[3]];
+  const masked = { ...bare, wearer: { outline: landmarks, box: wearerBox } };
+  const still = { rotation: 0, shift: 0, zoom: 0, stretch: 0 };
+  const sampleOf = (face: LabelledFace, seed: number, masks: number) => {
+    const pixels = new Float32Array(LANDMARK_SIDE * LANDMARK_SIDE * 3);
+    const targets = new Float32Array(10);
+    landmarkSample(face, pixels, targets, { random: random(seed), augmentation: { ...still, masks } });
+    return { pixels, targets };
+  };
+  const { targets: expected } = makeSample({ ...bare, box: wearerBox });
+  // The upper lip, and between the brows: of one colour, unless one is covered (some masks are worn under the chin).
+  const contrastOf = ({ pixels, targets }: ReturnType<typeof sampleOf>) => {
+    const colourAt = (x: number, y: number) => {
+      const at = 3 * (LANDMARK_SIDE * Math.round(y) + Math.round(x));
+      return pixels.subarray(at, at + 3);
+    };
+    const [noseX, noseY, mouthY] = [toPixel(targets[4]), toPixel(targets[5]), toPixel(targets[7])];
+    const eyesX = toPixel((targets[0] + targets[2]) / 2);
+    return euclideanDistance(colourAt(noseX, (noseY + mouthY) / 2), colourAt(eyesX, toPixel(targets[1])));
+  };
+  let [covered, open] = [0, 0];
+  for (let seed = 0; seed < 40; seed++) {
+    assert.equal(sampleOf(masked, seed, 0), sampleOf(bare, seed, 0));
+    const sample = sampleOf(masked, seed, 1);
+    assert.ok(Math.abs(Math.abs(sample.targets[4]) - Math.abs(expected[4])) < 1e-5, 'mirrored or not');
+    covered += contrastOf(sample) / 40;
+    open += contrastOf(sampleOf(bare, seed, 1)) / 40;
+  }
+  assert.ok(covered > 1.3 * open, `${covered} beside ${open}`);
 });
 
 test('a box beyond the photo gives a crop that is black there', () => {
