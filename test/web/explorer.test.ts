@@ -49,12 +49,20 @@ test.after(async () => {
   await faces?.[Symbol.asyncDispose]();
 });
 
-/** A photo that the page draws, and the face that is found on it here. */
-async function drawn(person: number, shot: number) {
+/** A photo that the page draws, and the face that is found on it here; looked for once. */
+function drawn(person: number, shot: number) {
+  const key = `${person} ${shot}`;
+  const known = drawnPhotos.get(key) ?? findDrawn(person, shot);
+  drawnPhotos.set(key, known);
+  return known;
+}
+
+async function findDrawn(person: number, shot: number) {
   const { image } = syntheticPhoto(syntheticPerson(random(person)), stream(person, shot), { width: 480, height: 480 });
   const [face] = (await faces?.align(image)) ?? [];
   return { image, face };
 }
+const drawnPhotos = new Map<string, ReturnType<typeof findDrawn>>();
 
 const embeddingOf = async (chip: Parameters<FacePipeline['embedAligned']>[0]) =>
   (await faces?.embedAligned(chip))?.embedding ?? new Float32Array();
