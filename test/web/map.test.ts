@@ -158,7 +158,7 @@ test('groups are the heaps at a threshold between their width and their distance
   assert.equal(groupFaces([[1]], 0.5), { groups: [0], nearest: [undefined] });
 });
 
-test('a map fills its square without being stretched', () => {
+test('a map fills its square, stretched only where that is asked for', () => {
   const places: Place[] = [
     [10, 1],
     [14, 1],
@@ -168,6 +168,11 @@ test('a map fills its square without being stretched', () => {
     [0, 0.25],
     [1, 0.25],
     [0.5, 0.75],
+  ]);
+  assert.equal(fitted(places, true), [
+    [0, 0],
+    [1, 0],
+    [0.5, 1],
   ]);
 });
 

@@ -8,8 +8,12 @@ const MOST_GLIDING = 200;
 /** Pictures are smaller where there are more. */
 const CROWDED = [120, 400];
 
-/** Moved and scaled, both ways alike, so that they fill a square from 0 to 1; a single one lies in the middle. */
-export function fitted(places: readonly Place[]): Place[] {
+/**
+ * Moved and scaled so that they fill a square from 0 to 1; a single one lies in the middle.
+ *
+ * @param isStretched each axis on its own, where lengths say nothing; else both alike
+ */
+export function fitted(places: readonly Place[], isStretched = false): Place[] {
   const extent = (axis: 0 | 1): readonly [middle: number, size: number] => {
     const values = places.map((place) => place[axis]);
     const [low, high] = values.reduce(
@@ -19,8 +23,9 @@ export function fitted(places: readonly Place[]): Place[] {
     return [(low + high) / 2, high - low];
   };
   const [[x, width], [y, height]] = [extent(0), extent(1)];
-  const size = Math.max(width, height) || 1;
-  return places.map((place) => [0.5 + (place[0] - x) / size, 0.5 + (place[1] - y) / size]);
+  const larger = Math.max(width, height);
+  const [across, up] = (isStretched ? [width, height] : [larger, larger]).map((size) => size || 1);
+  return places.map((place) => [0.5 + (place[0] - x) / across, 0.5 + (place[1] - y) / up]);
 }
 
 /** The nearest place in a direction, at most 45 degrees off it; undefined where there is none. */
@@ -104,8 +109,9 @@ export class FaceMap {
     this.element.classList.toggle('gliding', this.#buttons.length <= MOST_GLIDING);
   }
 
-  moveTo(places: readonly Place[]): void {
-    this.#places = fitted(places);
+  /** @param isStretched see fitted() */
+  moveTo(places: readonly Place[], isStretched: boolean): void {
+    this.#places = fitted(places, isStretched);
     for (const face of this.#places.keys()) this.#put(face);
   }
 

@@ -236,7 +236,7 @@ export class MapPanel {
       if (!places || faces !== this.#faces.length) return; // other photos were chosen meanwhile
       this.#made.set(way, places);
       if (way !== this.#way.value()) return;
-      this.#map.moveTo(places.places);
+      this.#map.moveTo(places.places, way === 'umap');
       const few = isTooFew ? ` UMAP needs ${FEWEST_FOR_UMAP} faces or more.` : '';
       this.#caption.textContent = `${CAPTIONS[way](places)}${few}`;
       this.#show(this.#map.chosen);

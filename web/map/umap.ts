@@ -4,6 +4,8 @@ import { FEWEST_FOR_UMAP, type Places } from './places';
 
 /** How many neighbours each face has in UMAP's graph, its usual number; of fewer faces all the others. */
 const NEIGHBOURS = 15;
+/** How near points may come to each other: more than its usual 0.1, as pictures take room. */
+const LEAST_DISTANCE = 0.5;
 /** Milliseconds that it computes without a pause in which other requests are heard. */
 const STRETCH = 40;
 
@@ -20,7 +22,11 @@ export async function umapPlaces(
 ): Promise<Places | undefined> {
   if (embeddings.length < FEWEST_FOR_UMAP) throw new Error(`UMAP needs ${FEWEST_FOR_UMAP} faces or more`);
   const { next } = stream(seed, 0);
-  const umap = new UMAP({ nNeighbors: Math.min(NEIGHBOURS, embeddings.length - 1), random: next });
+  const umap = new UMAP({
+    nNeighbors: Math.min(NEIGHBOURS, embeddings.length - 1),
+    minDist: LEAST_DISTANCE,
+    random: next,
+  });
   const steps = umap.initializeFit(embeddings.map((embedding) => Array.from(embedding)));
   let paused = performance.now();
   for (let step = 0; step < steps; step++) {
