@@ -7,7 +7,7 @@ import type MarkdownIt from 'markdown-it';
  * are from the project's root, where npm runs its scripts.
  */
 
-const LINK = /^\.\.\/((?:src|shaders|test|bench|models|scripts)\/[^#]+|README\.md)(?:#(.+))?$/;
+const LINK = /^\.\.\/((?:src|web|shaders|test|bench|models|scripts)\/[^#]+|README\.md)(?:#(.+))?$/;
 
 /** A file of the project, by its path from the root. @throws Error when there is none */
 export function readSource(path: string): string {

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { FALSE_NEIGHBOURS } from '../gallery/chinese-whispers';
 import { clusterFaces } from '../gallery/cluster';
 import { thresholdOf } from '../gallery/identify';
 import { listPhotos } from '../gallery/photo-files';
@@ -15,8 +16,6 @@ export interface ClusterOptions extends GalleryPhotoOptions {
   seed: number;
 }
 
-/** One pair of strangers in so many may count as neighbours: chance pairs are outvoted, longer chains are not. */
-const FALSE_NEIGHBOURS = 1e-4;
 const MOST_NAMED = 3;
 
 /** `likeness cluster`: groups the unknown faces of a folder. */

@@ -1,3 +1,4 @@
+import { type DistanceHistogram, distanceHistogram } from '../face/distance-histogram';
 import type { ConditionAt, KnownFace } from '../face/embedding-cache';
 import {
   accuracyOf,
@@ -24,6 +25,8 @@ export interface MaskFigures extends PairFigures {
   /** Photos without a face, of so many: of the masked ones where there are any. */
   missed: number;
   of: number;
+  /** Of all pairs, scored or not. */
+  distances: DistanceHistogram;
 }
 
 /** A mask over nose and mouth: see CONDITIONS. */
@@ -51,6 +54,7 @@ export function maskFigures(
       accuracyAtUnmasked: accuracyOf(scored, unmasked),
       missed: files.filter((file) => !probes.has(file)).length,
       of: files.length,
+      distances: distanceHistogram(scored),
     };
   };
   return [

@@ -3,6 +3,7 @@ import { platform } from '#platform';
 import { calibrate } from '../face/calibrate';
 import { CONDITIONS } from '../face/conditions';
 import { detectorKey } from '../face/dataset-cache';
+import { distanceHistogram } from '../face/distance-histogram';
 import { type ConditionAt, type EmbedFilesOptions, embedFiles, type KnownFace } from '../face/embedding-cache';
 import {
   accuracyOf,
@@ -288,8 +289,8 @@ function printCalibration(calibration: Calibration, { model, embedder: onnx, fli
   );
 }
 
-/** The one document of a run; `folds` are the accuracies. */
-function documentOf({ protocol, figures, photos, missed, conditions, masks, groups, rejection }: PairRun) {
+/** The one document of a run; `folds` are the accuracies, `distances` are of all pairs, scored or not. */
+function documentOf({ protocol, scored, figures, photos, missed, conditions, masks, groups, rejection }: PairRun) {
   const { accuracy, standardError, tarAtFar: tar, auc, eer, folds, ...others } = figures;
   return {
     protocol: protocol.name,
@@ -302,6 +303,7 @@ function documentOf({ protocol, figures, photos, missed, conditions, masks, grou
     folds,
     ...others,
     photos,
+    distances: distanceHistogram(scored),
     ...(conditions.length > 0 && { conditions }),
     ...(masks.length > 0 && { masks }),
     ...(groups.length > 0 && { groups }),

@@ -9,6 +9,12 @@ export interface Edge {
 
 const MOST_ROUNDS = 30;
 
+/** One pair of strangers in so many may count as neighbours: chance pairs are outvoted, longer chains are not. */
+export const FALSE_NEIGHBOURS = 1e-4;
+
+/** Of two faces at most the threshold apart; the nearer, the more: from 0 at the threshold to 1. */
+export const weightOf = (distance: number, threshold: number): number => 1 - distance / threshold;
+
 /**
  * Groups faces by Chinese whispers (Biemann 2006): everyone begins with a group of his own; again and again, each in
  * turn, in an order that is shuffled every round, takes over the group that most of the weight around him has. It ends

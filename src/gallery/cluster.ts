@@ -3,7 +3,7 @@ import type { Backend } from '../kernels/backend';
 import { matmul } from '../tensor/ops/matmul';
 import { scope, unscoped } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
-import { chineseWhispers, type Edge } from './chinese-whispers';
+import { chineseWhispers, type Edge, weightOf } from './chinese-whispers';
 import type { GalleryEmbedder } from './embedders';
 import type { Gallery } from './gallery';
 import { distanceOfCosine } from './nearest';
@@ -73,7 +73,7 @@ async function withoutKnown(
   }
 }
 
-/** Pairs of faces nearer than the threshold; the nearer, the more weight: from 0 at the threshold to 1. */
+/** Pairs of faces at most the threshold apart. */
 async function neighboursAmong(
   backend: Backend,
   faces: readonly GroupableFace[],
@@ -99,7 +99,7 @@ async function neighboursAmong(
       for (let row = 0; row < rows; row++)
         for (let other = 0; other < from + row; other++) {
           const distance = distanceOfCosine(cosines[row * faces.length + other]);
-          if (distance <= threshold) edges.push({ a: from + row, b: other, weight: 1 - distance / threshold });
+          if (distance <= threshold) edges.push({ a: from + row, b: other, weight: weightOf(distance, threshold) });
         }
     }
     return edges;

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { acceptedAt, type DistanceHistogram, pairsIn } from '../../src/face/distance-histogram';
 import { openWasm } from '../../src/kernels/wasm/backend';
 import { readSafetensors } from '../../src/tensor/safetensors';
 import { likeness } from '../helpers/command';
@@ -60,6 +61,7 @@ interface Lfw {
   conditions?: { condition: string; strength?: number; accuracy: number }[];
   groups?: { group: string; pairs: number; accuracy: number }[];
   calibration?: { threshold: number; origin: string };
+  distances: DistanceHistogram;
 }
 
 interface MaskRow {
@@ -68,6 +70,7 @@ interface MaskRow {
   accuracyAtUnmasked: number;
   missed: number;
   of: number;
+  distances: DistanceHistogram;
 }
 
 const figuresOf = ({ accuracy, standardError, tarAtFar, auc, eer, missed, folds }: Lfw) => ({
@@ -103,6 +106,9 @@ test('Ctrl-C keeps what is done, and the same command goes on from there; each e
   assert.equal(figures.folds, [1, 1]);
   assert.equal(figures.tarAtFar, { '0.01': 1, '0.001': 1 });
   assert.equal([figures.auc, figures.eer, figures.missed], [1, 0, 0]);
+  const { distances }: Lfw = JSON.parse(first.stdout);
+  assert.equal(pairsIn(distances), { same: 4, different: 4 });
+  assert.equal(acceptedAt(distances, 0.412), { same: 4, different: 0 }, 'four mirror images, and nobody else');
   for (const way of [[], ['--no-cache']]) {
     const again = await likeness(lfw('--json', ...way));
     assert.equal(figuresOf(JSON.parse(again.stdout)), figures);
@@ -151,10 +157,12 @@ test('with masks: on the probes, on both photos, and on people that are looked u
   );
   assert.is(masks[0].accuracy, 1);
   assert.is(masks[0].accuracyAtUnmasked, 1);
-  for (const { accuracy, accuracyAtUnmasked, missed, of } of masks) {
+  for (const { accuracy, accuracyAtUnmasked, missed, of, distances } of masks) {
     assert.ok(accuracy > 0.2 && accuracy <= 1 && accuracyAtUnmasked > 0.2, stdout);
     assert.ok(missed >= 0 && missed < of);
+    assert.equal(pairsIn(distances), { same: 4, different: 4 });
   }
+  assert.is(masks[0].distances.withoutFace.same, 0);
   const kept = await cached();
   const again = await likeness(lfw('--masks', 'both', '--json'));
   assert.equal(JSON.parse(again.stdout).masks, masks);
@@ -254,8 +262,10 @@ test('a photo without a face counts as an error', async () => {
   const ada = photo('Ada', 1);
   const list = await write('nobody.csv', `${ada},${photo('Ada', 2)},1\n${ada},nobody.jpg,0\n`);
   const { stdout, stderr } = await likeness(['evaluate', 'pairs', list, '--own-threshold', '--json', ...WASM]);
-  const { accuracy, missed } = JSON.parse(stdout);
+  const { accuracy, missed, distances }: Lfw = JSON.parse(stdout);
   assert.equal([accuracy, missed], [0.5, 1], stderr);
+  assert.equal(distances.withoutFace, { same: 0, different: 1 });
+  assert.equal(acceptedAt(distances, 2), { same: 1, different: 0 });
 });
 
 test('what cannot be evaluated is refused in one sentence', async () => {

@@ -4,13 +4,19 @@ import type { Browser, Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { buildExplorer, serveExplorer } from '../../scripts/explorer.mjs';
-import { apply, invert } from '../../src/face/align';
+import { apply, DLIB_TEMPLATE, invert } from '../../src/face/align';
+import { encodePng } from '../../src/face/image';
 import { drawMask, randomMask } from '../../src/face/mask';
 import { FacePipeline } from '../../src/face/pipeline';
 import { syntheticPerson, syntheticPhoto } from '../../src/face/synthetic';
 import { euclideanDistance } from '../../src/face/verify';
 import { random, stream } from '../../src/tensor/random';
+import recorded from '../../web/compare/lfw-distances.json';
+import { groupFaces, nearest } from '../../web/map/neighbours';
+import { principalPlaces } from '../../web/map/places';
 import { launch } from '../helpers/browser';
+import { LONGEST_TASK, tasksDuring } from '../helpers/main-thread';
+import { plain } from '../helpers/photos';
 
 const test = suite('the explorer, in a browser');
 const OUTPUT = '.cache/explorer';
@@ -43,12 +49,20 @@ test.after(async () => {
   await faces?.[Symbol.asyncDispose]();
 });
 
-/** A photo that the page draws, and the face that is found on it here. */
-async function drawn(person: number, shot: number) {
+/** A photo that the page draws, and the face that is found on it here; looked for once. */
+function drawn(person: number, shot: number) {
+  const key = `${person} ${shot}`;
+  const known = drawnPhotos.get(key) ?? findDrawn(person, shot);
+  drawnPhotos.set(key, known);
+  return known;
+}
+
+async function findDrawn(person: number, shot: number) {
   const { image } = syntheticPhoto(syntheticPerson(random(person)), stream(person, shot), { width: 480, height: 480 });
   const [face] = (await faces?.align(image)) ?? [];
   return { image, face };
 }
+const drawnPhotos = new Map<string, ReturnType<typeof findDrawn>>();
 
 const embeddingOf = async (chip: Parameters<FacePipeline['embedAligned']>[0]) =>
   (await faces?.embedAligned(chip))?.embedding ?? new Float32Array();
@@ -116,6 +130,128 @@ test('distances are those of Node, and the threshold decides', async () => {
   assert.is(await same(), 9);
   await threshold.fill('0');
   assert.is(await same(), 3, 'each face and itself');
+
+  // What the threshold does to the recorded pairs, counted here bin by bin.
+  const [{ distances: unmasked }, { distances: masked }] = recorded.pairs;
+  for (const [photos, pairs, limit] of [
+    ['unmasked-unmasked', unmasked, 0.412],
+    ['unmasked-unmasked', unmasked, 0.3],
+    ['masked-unmasked', masked, 0.412],
+  ] as const) {
+    await shown.locator('#compare .compare-charts select').selectOption(photos);
+    await threshold.fill(String(limit));
+    const bins = Math.round(limit / pairs.width);
+    const upTo = (counts: readonly number[]) => counts.slice(0, bins).reduce((sum, count) => sum + count, 0);
+    const [right, wrong] = [upTo(pairs.same), upTo(pairs.different)];
+    const told = await facts(shown, 'compare');
+    assert.is(told['Pairs of one person accepted'], `${(right / 16).toFixed(2)} %, ${right} of 1600`);
+    assert.is(told['Pairs of strangers accepted'], `${(wrong / 16).toFixed(2)} %, ${wrong} of 1600`);
+    const mark = shown.locator('#compare circle.compare-threshold');
+    assert.is(await mark.count(), 1);
+  }
+});
+
+/** What the map's button draws, and where it lies. */
+async function drawnEmbeddings() {
+  const size = { width: DLIB_TEMPLATE.side, height: DLIB_TEMPLATE.side, framing: DLIB_TEMPLATE };
+  const embeddings: Float32Array[] = [];
+  for (let person = 25; person <= 32; person++)
+    for (let shot = 1; shot <= 5; shot++)
+      embeddings.push(
+        await embeddingOf(syntheticPhoto(syntheticPerson(random(person)), stream(person, shot), size).image),
+      );
+  return embeddings;
+}
+
+test('a map of forty faces: neighbours, groups and what the plane shows are those of Node', async () => {
+  if (!page) return;
+  const shown = await goTo('map');
+  await shown.locator('#map-drawn').click();
+  await shown.locator('#map .map-face').first().waitFor(PATIENCE);
+  await shown.locator('#map .map-progress button').click();
+  const status = shown.locator('#map .map-status');
+  await shown.locator('#map .room[data-mapped]').waitFor(PATIENCE);
+  assert.match((await status.textContent()) ?? '', /^\d+ faces? in 40 photos; stopped after \d+\.$/);
+
+  let embeddings: Float32Array[] = [];
+  const tasks = await tasksDuring(shown, async () => {
+    await shown.locator('#map-drawn').click();
+    embeddings = await drawnEmbeddings();
+    await shown.locator('#map .room[data-mapped="pca"]').waitFor(PATIENCE);
+  });
+  const longest = Math.max(...tasks.map(({ own }) => own));
+  assert.ok(longest <= LONGEST_TASK, `the main thread was held up for ${longest} ms`);
+  assert.is(await status.textContent(), '40 faces in 40 photos.');
+  const threshold = Number(await shown.locator('#map input[type="range"]').inputValue());
+  assert.is(threshold, 0.338, 'what lets one pair of strangers in 10,000 through');
+  const shares = principalPlaces(embeddings).explained;
+  const caption = (await shown.locator('#map figcaption').textContent()) ?? '';
+  assert.ok(caption.includes(`shows ${(100 * (shares?.both ?? 0)).toFixed(1)} % of the variance`), caption);
+
+  const faceButtons = shown.locator('#map .map-face');
+  await faceButtons.nth(12).click();
+  const told = await shown
+    .locator('#map-near [data-near]')
+    .evaluateAll((rows) => rows.map((row) => [row.getAttribute('data-near'), row.getAttribute('data-distance')]));
+  const expected = nearest(embeddings, 12, 6);
+  assert.is(told.length, 6);
+  for (const [k, { face, distance }] of expected.entries()) {
+    assert.is(told[k][0], String(face));
+    assert.ok(Math.abs(Number(told[k][1]) - distance) < 2e-4, `${told[k]}, in Node ${distance}`);
+  }
+  const groupsOf = () => faceButtons.evaluateAll((all) => all.map((face) => face.getAttribute('data-group')));
+  const numbers = ({ groups }: { groups: readonly number[] }) =>
+    groups.map((group) => (groups.filter((other) => other === group).length > 1 ? String(group + 1) : ''));
+  assert.equal(await groupsOf(), numbers(groupFaces(embeddings, threshold)));
+  await shown.locator('#map input[type="range"]').fill('0.2');
+  const strict = numbers(groupFaces(embeddings, 0.2));
+  assert.not.equal(strict, numbers(groupFaces(embeddings, threshold)));
+  await shown.locator(`#map .map-face.alone`).first().waitFor(PATIENCE);
+  assert.equal(await groupsOf(), strict);
+
+  await shown.locator('#map select').selectOption('umap');
+  await shown.locator('#map .room[data-mapped="umap"]').waitFor(PATIENCE);
+  const places = await faceButtons.evaluateAll((all) =>
+    all.map((face) => (face instanceof HTMLElement ? [face.style.left, face.style.top].map(Number.parseFloat) : [])),
+  );
+  assert.is(places.length, 40);
+  const beside = places.filter((_, face) => Math.floor(nearest(places, face, 1)[0].face / 5) === Math.floor(face / 5));
+  assert.ok(beside.length >= 36, `${beside.length} of 40 lie beside a photo of the same person`);
+  const before = await shown.locator('#map-near').getAttribute('data-face');
+  await faceButtons.nth(12).press(places[12][0] < 50 ? 'ArrowRight' : 'ArrowLeft');
+  assert.is.not(
+    await shown.locator('#map-near').getAttribute('data-face'),
+    before,
+    'an arrow key leads to another face',
+  );
+  await shown.locator('#map .map-list summary').click();
+  assert.is(await shown.locator('#map .map-table tbody tr').count(), 40);
+});
+
+test('a map of chosen photos: those without a face are named, and what is no photo is left out', async () => {
+  if (!page) return;
+  const shown = await goTo('map');
+  const two = [await drawn(20, 1), await drawn(21, 1)];
+  const file = async (name: string, image: Parameters<typeof encodePng>[0]) => ({
+    name,
+    mimeType: 'image/png',
+    buffer: Buffer.from(await encodePng(image)),
+  });
+  await shown
+    .locator('#map-files')
+    .setInputFiles([
+      await file('one.png', two[0].image),
+      await file('nobody.png', plain(96, 96)),
+      await file('other.png', two[1].image),
+      { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('a note') },
+    ]);
+  await shown.locator('#map .room[data-mapped="pca"]').waitFor(PATIENCE);
+  assert.is(await shown.locator('#map .map-status').textContent(), '2 faces in 3 photos.');
+  assert.is(await shown.locator('#map .problem').textContent(), 'nobody.png: no face was found in it.');
+  assert.match((await shown.locator('#map figcaption').textContent()) ?? '', /UMAP needs 4 faces or more/);
+  const [one, other] = await Promise.all(two.map(({ face }) => embeddingOf(face.chip)));
+  const told = Number(await shown.locator('#map-near [data-near="1"]').getAttribute('data-distance'));
+  assert.ok(Math.abs(told - euclideanDistance(one, other)) < 2e-4, `${told}`);
 });
 
 test('no serious fault for those who do not see, in light and dark, and at the width of a phone', async () => {

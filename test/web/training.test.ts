@@ -14,14 +14,13 @@ import { platform } from '../../src/platform/node';
 import type { Skips } from '../../web/training/messages';
 import { TRAINING } from '../../web/training/session';
 import { launch, serve } from '../helpers/browser';
+import { LONGEST_TASK, tasksDuring } from '../helpers/main-thread';
 import { assertClose } from '../helpers/numbers';
 
 const test = suite('the panel that trains in a browser');
 
 const PAGE = `<!doctype html><html lang="en"><meta charset="utf-8"><title>likeness</title><link rel="icon" href="data:,">
 <link rel="stylesheet" href="training.css"><main></main><script type="module" src="page.js"></script></html>`;
-/** Milliseconds that the main thread may compute at a stretch. By the clock it is longer where programs wait for a core. */
-const LONGEST_TASK = 100;
 
 let browser: Browser | undefined;
 let server: Awaited<ReturnType<typeof serve>> | undefined;
@@ -99,47 +98,6 @@ async function stepsInNode(skips: Skips, blocks: number, count: number): Promise
   while (steps.length < count) steps.push(await training.step({ measured: steps.length === 0 }));
   await backend.close();
   return steps;
-}
-
-interface Task {
-  /** Milliseconds from its beginning to its end, in which other programs had their turns as well. */
-  wall: number;
-  /** Of these, what the thread itself has computed. */
-  own: number;
-}
-
-/** The tasks of the page's main thread while `act` goes on. */
-async function tasksDuring(shown: Page, act: () => Promise<void>): Promise<Task[]> {
-  const session = await shown.context().newCDPSession(shown);
-  const events: {
-    ph?: string;
-    name?: string;
-    pid?: number;
-    tid?: number;
-    dur?: number;
-    tdur?: number;
-    args?: unknown;
-  }[] = [];
-  session.on('Tracing.dataCollected', ({ value }) => events.push(...value));
-  await session.send('Tracing.start', {
-    transferMode: 'ReportEvents',
-    traceConfig: { includedCategories: ['toplevel'] },
-  });
-  await act();
-  const complete = new Promise((done) => session.once('Tracing.tracingComplete', done));
-  await session.send('Tracing.end');
-  await complete;
-  await session.detach();
-  const threads = events.filter(
-    ({ name, args }) => name === 'thread_name' && JSON.stringify(args) === '{"name":"CrRendererMain"}',
-  );
-  return events
-    .filter(({ ph, name = '', pid, tid }) => {
-      return (
-        ph === 'X' && name.endsWith('RunTask') && threads.some((thread) => thread.pid === pid && thread.tid === tid)
-      );
-    })
-    .map(({ dur = 0, tdur = 0 }) => ({ wall: dur / 1000, own: tdur / 1000 }));
 }
 
 test('twenty steps, plain and residual, are those of Node, and the page is never held up', async () => {

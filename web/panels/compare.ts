@@ -1,7 +1,9 @@
 import { euclideanDistance } from '../../src/face/verify';
+import { LARGEST_THRESHOLD, ThresholdCharts } from '../compare/threshold-charts';
 import { button, html, listen, messageOf, picture, slider } from '../dom';
 import { drawnPhoto, type Face, faces, findFaces, type Photo } from '../faces';
 import { currentFace, type Panel } from '../panel';
+import { openCamera } from './camera';
 
 interface Compared {
   name: string;
@@ -18,15 +20,24 @@ export const comparePanel: Panel = {
   title: 'Who is who?',
   lead:
     'Every pair of faces has a distance, and one number decides: up to the threshold two faces are one person. Move it and ' +
-    'see which pairs fall on the other side. The threshold that it begins at was chosen on 3,200 pairs of photos; drawn ' +
-    'people resemble one another more than real ones do, and at it many of them are taken for one person.',
+    'see which pairs fall on the other side, here and among the 3,200 pairs of photos on which the threshold that it begins ' +
+    'at was chosen. Drawn people resemble one another more than real ones do: at it many of them are taken for one person.',
   chapters: ['embeddings', 'evaluation'],
-  files: ['src/face/verify.ts', 'src/face/embed.ts', 'src/face/pretrained/face-recognition.ts'],
+  files: [
+    'src/face/verify.ts',
+    'src/face/embed.ts',
+    'src/face/distance-histogram.ts',
+    'src/face/pretrained/face-recognition.ts',
+  ],
   mount(root) {
     const compared: Compared[] = [];
     const place = html('div', { class: 'matrix', id: 'distances' });
     const problem = html('p', { class: 'problem', role: 'status' });
-    const threshold = slider('Threshold', { min: 0, max: 1, step: 0.005, value: 0.41 }, decide, (x) => x.toFixed(3));
+    const camera = html('div', { class: 'camera' });
+    const charts = new ThresholdCharts();
+    // A step is as wide as a bin of the recorded distances, of which the counts are then exact.
+    const range = { min: 0, max: LARGEST_THRESHOLD, step: 0.004, value: 0.412 };
+    const threshold = slider('Threshold', range, decide, (x) => x.toFixed(3));
     let person = 20;
 
     async function add(finding: Promise<Photo>) {
@@ -65,7 +76,7 @@ export const comparePanel: Panel = {
           ),
         ),
       );
-      const caption = html('caption', {}, 'Distances of all pairs; a bar marks those that are taken for one person');
+      const caption = html('caption', {}, 'Distances of all pairs; green are those that are taken for one person');
       place.replaceChildren(
         html(
           'div',
@@ -89,6 +100,7 @@ export const comparePanel: Panel = {
         cell.textContent = `${distance.toFixed(3)} ${isSame ? 'same' : 'other'}`;
         cell.dataset.same = String(isSame);
       }
+      charts.show(limit);
     }
 
     const file = html('input', { type: 'file', accept: 'image/*', multiple: true, class: 'file', id: 'compare-files' });
@@ -100,6 +112,7 @@ export const comparePanel: Panel = {
         'div',
         { class: 'controls' },
         html('label', { class: 'button', for: file.id }, 'Add photos', file),
+        button('Camera', () => openCamera(camera, (source) => add(findFaces('camera', source)))),
         button('Add the face from above', () => {
           if (currentFace.value) addFace(currentFace.value);
         }),
@@ -109,9 +122,12 @@ export const comparePanel: Panel = {
         }),
         threshold.element,
       ),
+      camera,
       problem,
       place,
+      charts.element,
     );
+    decide(threshold.value());
     (async () => {
       threshold.set((await faces().calibration()).threshold);
       for (const shot of [1, 2]) await add(drawnPhoto(person, shot));

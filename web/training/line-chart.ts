@@ -17,6 +17,8 @@ export interface ChartOptions {
   /** Under the axis. */
   x: string;
   isLogarithmic?: boolean;
+  /** x counts steps (the default), with ticks at whole numbers only, or is any number, or is shown by its logarithm. */
+  across?: 'steps' | 'numbers' | 'logarithmic';
   /** At least so high. */
   highest?: number;
   /** x is a count of things, with a tick for each (or each second, fifth ...). */
@@ -42,21 +44,22 @@ export class LineChart {
 
   /** @param summary what the chart shows, in words, for who does not see it */
   draw(series: readonly Series[], summary: string): void {
-    const { title, x, isLogarithmic = false, highest = 0, hasDots = false } = this.#options;
+    const { title, x, isLogarithmic = false, across = 'steps', highest = 0, hasDots = false } = this.#options;
+    const isLogarithmicAcross = across === 'logarithmic';
     this.#svg.setAttribute('aria-label', `${title}: ${summary}`);
     const drawable = series.map(({ points, ...rest }) => ({
       ...rest,
-      points: thinned(points.filter(([, y]) => Number.isFinite(y) && (!isLogarithmic || y > 0))),
+      points: thinned(
+        points.filter(
+          ([value, y]) => Number.isFinite(y) && (!isLogarithmic || y > 0) && (!isLogarithmicAcross || value > 0),
+        ),
+      ),
     }));
     const all = drawable.flatMap(({ points }) => points);
-    const across = scaleOf(
-      extent(
-        all.map(([value]) => value),
-        [0, 1],
-      ),
-      SIZE.left,
-      SIZE.width - SIZE.right,
-    );
+    const values = all.map(([value]) => value);
+    const spread = isLogarithmicAcross ? logarithmicRange(values) : extent(values, [0, 1]);
+    const horizontal = scaleOf(spread, SIZE.left, SIZE.width - SIZE.right);
+    const placeAcross = (value: number) => horizontal(isLogarithmicAcross ? Math.log10(value) : value);
     const range = isLogarithmic
       ? logarithmicRange(all.map(([, y]) => y))
       : ([0, 1.05 * extent([0, highest, ...all.map(([, y]) => y)], [0, 1])[1]] as const);
@@ -69,17 +72,16 @@ export class LineChart {
       parts.push(line(SIZE.left, level, SIZE.width - SIZE.right, level));
       parts.push(text(SIZE.left - 6, level + 4, name, 'end'));
     }
-    for (const tick of ticks(
-      extent(
-        all.map(([value]) => value),
-        [0, 1],
-      ),
-      6,
-    ).filter(Number.isInteger))
-      parts.push(text(across(tick), SIZE.height - SIZE.bottom + 16, shortNumber(tick), 'middle'));
+    const ticksAcross = isLogarithmicAcross
+      ? decades(spread)
+      : ticks(spread, 6).filter((tick) => across === 'numbers' || Number.isInteger(tick));
+    for (const tick of ticksAcross) {
+      const name = isLogarithmicAcross ? powerOfTen(tick) : shortNumber(tick);
+      parts.push(text(horizontal(tick), SIZE.height - SIZE.bottom + 16, name, 'middle'));
+    }
     parts.push(text((SIZE.left + SIZE.width - SIZE.right) / 2, SIZE.height - 4, x, 'middle'));
     for (const { className, points, opacity = 1 } of drawable) {
-      const places = points.map(([value, y]) => [across(value), place(y)].map((at) => at.toFixed(1)));
+      const places = points.map(([value, y]) => [placeAcross(value), place(y)].map((at) => at.toFixed(1)));
       const drawn = element('polyline', { points: places.map((at) => at.join(',')).join(' '), class: className });
       drawn.setAttribute('opacity', String(opacity));
       parts.push(drawn);
