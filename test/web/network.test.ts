@@ -2,11 +2,23 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { DLIB_TEMPLATE } from '../../src/face/align';
 import { PretrainedEmbedder } from '../../src/face/embed';
+import { openPretrained } from '../../src/face/pretrained/networks';
 import { loadPretrained } from '../../src/face/pretrained/weights';
 import { syntheticPerson, syntheticPhoto } from '../../src/face/synthetic';
 import type { Backend } from '../../src/kernels/backend';
+import type { Parameters } from '../../src/nn/parameters';
 import { openDevice } from '../../src/tensor/device';
+import { relu } from '../../src/tensor/ops/activations';
+import { add } from '../../src/tensor/ops/arithmetic';
+import { conv2d } from '../../src/tensor/ops/conv2d';
+import { globalAveragePool } from '../../src/tensor/ops/global-average-pool';
+import { matmul } from '../../src/tensor/ops/matmul';
+import { pad } from '../../src/tensor/ops/pad';
+import { averagePool2d } from '../../src/tensor/ops/pool2d';
+import { scaleShift } from '../../src/tensor/ops/scale-shift';
 import { random, stream } from '../../src/tensor/random';
+import { scope } from '../../src/tensor/scope';
+import { Tensor } from '../../src/tensor/tensor';
 import { KINDS } from '../../web/network/explain';
 import { FaceWalk, type Layer } from '../../web/network/face-walk';
 import { gradCam } from '../../web/network/grad-cam';
@@ -123,6 +135,50 @@ test('Grad-CAM at the last maps is what the derivative on paper says', async () 
   assert.is(map.length, positions);
   for (const [k, value] of expected.entries())
     assert.ok(Math.abs(Math.max(0, value) - map[k]) < 1e-5, `${k}: ${map[k]}`);
+});
+
+/** What comes after the last block but one: as face-recognition.ts has it, for maps of 4 by 4. */
+function lastBlock(x: Tensor, weights: Parameters): Tensor {
+  const convolution = (from: Tensor, at: Parameters, stride: number) =>
+    scaleShift(
+      conv2d(from, at.get('conv/filters'), {
+        ...{ bias: at.get('conv/bias'), stride, padding: stride === 1 ? 'same' : 'valid' },
+      }),
+      at.get('scale/weights'),
+      at.get('scale/biases'),
+    );
+  const block = weights.at('conv256_down_out');
+  const branch = convolution(relu(convolution(x, block.at('conv1'), 2)), block.at('conv2'), 1);
+  const joined = add(pad(branch, { bottom: 1, right: 1 }), averagePool2d(x, { size: 2 }));
+  return matmul(globalAveragePool(relu(joined)), weights.get('fc'));
+}
+
+// Many numbers are exactly 0 before the last ReLU, whose slope there is taken to be the one below: hence differences to
+// maps that are a little lower, not higher.
+test('Grad-CAM one block earlier is what comes of lowering each map a little', async () => {
+  const place = layers.findLastIndex(({ block }) => block === 'conv256_2');
+  const { values, shape } = await walk.maps(place);
+  const { values: unit } = await walk.maps(layers.length - 1);
+  const { channels } = shape;
+  const step = 0.002;
+  const lowered = new Float32Array((channels + 1) * values.length);
+  for (let c = 0; c <= channels; c++) {
+    lowered.set(values, c * values.length);
+    for (let at = c; at < values.length && c < channels; at += channels) lowered[c * values.length + at] -= step;
+  }
+  const { weights } = await openPretrained(backend, 'face_recognition');
+  const inside = scope();
+  const reading = lastBlock(Tensor.from(backend, lowered, [channels + 1, 4, 4, channels]), weights).data();
+  inside[Symbol.dispose]();
+  const vectors = await reading;
+  weights.dispose();
+  const alongItself = (k: number) => [...unit].reduce((sum, u, o) => sum + u * vectors[k * unit.length + o], 0);
+  const slopes = Array.from({ length: channels }, (_, c) => (alongItself(channels) - alongItself(c)) / step);
+  const map = await walk.gradCam(place);
+  for (const [k, told] of map.entries()) {
+    const sum = slopes.reduce((total, slope, c) => total + (slope / map.length) * values[k * channels + c], 0);
+    assert.ok(Math.abs(Math.max(0, sum) - told) < 0.01 * Math.max(...map), `${k}: ${told}, by differences ${sum}`);
+  }
 });
 
 test('another face takes the place of the one before, and leaves nothing behind', async () => {

@@ -7,33 +7,48 @@ const exactly = (value: number): string => signed(value, 7);
 const channelOf = (channel: number, channels: number) =>
   channels === 3 ? ['red', 'green', 'blue'][channel] : `channel ${channel}`;
 
+/** More than this share of the terms' sizes is not left over by adding 32-bit numbers in another order. */
+const ROUNDING = 1e-5;
+
 /** How one number came about: the terms, their sum beside what the engine has, and the numbers that were multiplied. */
-export function explanationView(explanation: Explanation, inputChannels: number): HTMLElement {
-  return html(
+export class ExplanationView {
+  readonly #formula = html('code');
+  readonly #terms = html('div');
+  /** It stays, for only what changes in a place that was there before is read out. */
+  readonly #result = html('p', { class: 'network-result', role: 'status' });
+  readonly #tables = html('div');
+  readonly element = html(
     'div',
-    { class: 'network-explanation' },
-    termsOf(explanation, inputChannels),
-    html(
-      'p',
-      { class: 'network-result', role: 'status' },
-      html('span', {}, '= '),
-      html('output', { 'data-sum': explanation.computed }, exactly(explanation.computed)),
-      html('span', {}, '; the engine has '),
-      html('output', { 'data-engine': explanation.value }, exactly(explanation.value)),
-      html('span', {}, apart(explanation)),
-    ),
-    ...tablesOf(explanation, inputChannels),
+    {},
+    html('p', { class: 'network-formula' }, this.#formula),
+    this.#terms,
+    this.#result,
+    this.#tables,
   );
+
+  /** @param explanation none for a number that is given */
+  show(formula: string, value: number, explanation: Explanation | undefined, inputChannels: number): void {
+    this.#formula.textContent = formula;
+    this.#terms.replaceChildren(...(explanation ? [termsOf(explanation, inputChannels)] : []));
+    this.#tables.replaceChildren(...(explanation ? tablesOf(explanation, inputChannels) : []));
+    this.#result.replaceChildren(...(explanation ? resultOf(explanation) : [`It is given: ${signed(value)}.`]));
+  }
+}
+
+function resultOf({ value, computed, magnitude }: Explanation): (string | HTMLElement)[] {
+  const difference = Math.abs(value - computed);
+  const reason = difference <= ROUNDING * magnitude ? 'rounding' : 'more than rounding';
+  return [
+    '= ',
+    html('b', { 'data-sum': true }, exactly(computed)),
+    '; the engine has ',
+    html('b', { 'data-engine': true }, exactly(value)),
+    difference === 0 ? ', the same.' : `, apart by ${difference.toExponential(1).replace('-', '−')}: ${reason}.`,
+  ];
 }
 
 /** Each input one number: a row of a table does for a window. */
 const isDense = (products: readonly ChannelProducts[]) => products.every(({ inputs }) => inputs.length === 1);
-
-/** The engine adds in 32 bits and in an order that is quick. */
-function apart({ value, computed }: Explanation): string {
-  const difference = Math.abs(value - computed);
-  return difference === 0 ? ', the same.' : `, apart by ${difference.toExponential(1)}: rounding.`;
-}
 
 function termsOf(explanation: Explanation, inputChannels: number): HTMLElement {
   switch (explanation.kind) {

@@ -84,7 +84,7 @@ export class FaceWalk {
     const inside = scope();
     try {
       // Modules are compiled when they are first called for, which is no layer's own time.
-      if (!this.#isWarm) this.#warmUp(chip);
+      if (!this.#isWarm && !this.#backend.isAsynchronous) this.#warmUp(chip);
       this.#backend.takeCalls();
       const { picture, embedding } = this.#forward(chip);
       this.#steps = this.#stepsFrom(picture, embedding);

@@ -15,7 +15,7 @@ export class LayerStrip {
     this.element.addEventListener('keydown', (event) => this.#move(event));
   }
 
-  show(layers: readonly Layer[]): void {
+  show(layers: readonly Layer[], chosen: number): void {
     const blocks = blocksOf(layers);
     this.#columns = blocks.map(({ places }) => places);
     this.#buttons = [];
@@ -41,7 +41,7 @@ export class LayerStrip {
       );
     });
     this.element.replaceChildren(...columns);
-    this.choose(this.#chosen);
+    this.choose(chosen);
   }
 
   choose(place: number): void {

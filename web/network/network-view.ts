@@ -4,7 +4,7 @@ import { latestOnly } from '../panel';
 import type { NetworkWalk } from '../workers/network-worker';
 import { colourFilter, drawEnlarged, drawGrid, type Grid, legend, pictureOf } from './drawing';
 import type { Explanation, Seen } from './explain';
-import { explanationView } from './explanation-view';
+import { ExplanationView } from './explanation-view';
 import type { Filter, Layer, Maps } from './face-walk';
 import { LayerStrip } from './layer-strip';
 import { RestsOn } from './rests-on';
@@ -35,13 +35,13 @@ export class NetworkView {
   readonly #strip = new LayerStrip((place) => this.#goTo({ layer: place }));
   readonly #restsOn = new RestsOn((layer) => this.#worker.gradCam(layer));
   readonly #problem = html('p', { class: 'problem', role: 'status' });
-  readonly #heading = html('div', { class: 'network-heading' });
+  readonly #heading = html('div', { class: 'network-heading' }, html('p', { class: 'quiet' }, 'The network looks …'));
   readonly #grid = canvasOfNumbers('Maps of the layer; arrow keys choose a channel');
   readonly #legend = html('div');
   readonly #pixels = canvasOfNumbers('The chosen map, enlarged; arrow keys choose a pixel');
   readonly #pixelsCaption = html('figcaption');
   readonly #inputs = html('div', { class: 'network-inputs' });
-  readonly #explained = html('div', { class: 'network-explained' });
+  readonly #explained = new ExplanationView();
   readonly #filters = html('div', { class: 'network-filters' });
   readonly #chosen = {
     channel: numberInput('Channel', (channel) => this.#goTo({ channel })),
@@ -76,7 +76,7 @@ export class NetworkView {
           html('h3', {}, 'One number, and what made it'),
           html('div', { class: 'controls' }, ...Object.values(this.#chosen).map(({ element }) => element)),
           html('div', { class: 'network-pictures' }, this.#inputs, figure),
-          this.#explained,
+          this.#explained.element,
         ),
       ),
       this.#restsOn.element,
@@ -120,7 +120,7 @@ export class NetworkView {
     this.#looked = face;
     this.#maps.clear();
     this.#drawn.maps = '';
-    this.#strip.show(this.#layers);
+    this.#strip.show(this.#layers, this.#position.layer);
     this.#restsOn.show(face, this.#layers);
   }
 
@@ -202,12 +202,7 @@ export class NetworkView {
     });
     this.#inputs.replaceChildren(...seen.map(({ input, first }) => inputFigure(input, first, inputName(layer, first))));
     const value = maps.values[(row * shape.width + column) * shape.channels + channel];
-    this.#explained.replaceChildren(
-      html('p', { class: 'network-formula' }, html('code', {}, formulaOf(layer))),
-      explanation
-        ? explanationView(explanation, inputs[0]?.shape.channels ?? 0)
-        : html('p', { class: 'network-result' }, `It is given: ${signed(value)}.`),
-    );
+    this.#explained.show(formulaOf(layer), value, explanation, inputs[0]?.shape.channels ?? 0);
   }
 
   async #showFilters(layer: Layer, channel: number): Promise<void> {
