@@ -10,10 +10,12 @@ import { drawMask, randomMask } from '../../src/face/mask';
 import { FacePipeline } from '../../src/face/pipeline';
 import { syntheticPerson, syntheticPhoto } from '../../src/face/synthetic';
 import { euclideanDistance } from '../../src/face/verify';
+import { openDevice } from '../../src/tensor/device';
 import { random, stream } from '../../src/tensor/random';
 import recorded from '../../web/compare/lfw-distances.json';
 import { groupFaces, nearest } from '../../web/map/neighbours';
 import { principalPlaces } from '../../web/map/places';
+import { FaceWalk } from '../../web/network/face-walk';
 import { launch } from '../helpers/browser';
 import { LONGEST_TASK, tasksDuring } from '../helpers/main-thread';
 import { plain } from '../helpers/photos';
@@ -109,6 +111,79 @@ test('a mask moves the face as far as it does in Node', async () => {
     `${JSON.stringify(told)}, in Node ${distance}`,
   );
   assert.is(told.Decision, distance <= 0.412 ? 'the same person' : 'another person');
+});
+
+test('a layer’s number, its terms and the Grad-CAM are those of Node', async () => {
+  if (!page) return;
+  const shown = await goTo('network');
+  await shown.locator('#network .room[data-shown]').waitFor(PATIENCE);
+  const { face } = await drawn(8, 1);
+  const walk = await FaceWalk.open((await openDevice('wasm', { threads: 1 })).backend);
+  const layers = walk.look(face.chip);
+  const place = layers.findIndex(({ weights }) => weights === 'conv64_1/conv1');
+  const { shape } = layers[place];
+  await shown.getByRole('button', { name: 'conv 3×3; Block 5: Convolution 3×3, 17 × 17 × 64' }).first().click();
+  await shown.getByRole('spinbutton', { name: 'Channel' }).fill('5');
+  const map = shown.locator('#network .network-pixels .network-canvas');
+  await map.scrollIntoViewIfNeeded();
+  const { width } = (await map.boundingBox()) ?? { width: 0 };
+  await map.hover({ position: { x: (width * 6.5) / shape.width, y: (width * 4.5) / shape.height } });
+  await shown.locator(`#network .room[data-shown="${place} 5 4 6"]`).waitFor(PATIENCE);
+
+  const maps = await walk.maps(place);
+  const value = maps.values[(4 * shape.width + 6) * shape.channels + 5];
+  const explanation = await walk.explain(place, { row: 4, column: 6, channel: 5 });
+  if (explanation?.kind !== 'products') throw new Error('a convolution is a sum of products');
+  const numberOf = (text: string | null) => Number(text?.replaceAll('−', '-').replace('×', ''));
+  for (const [name, expected] of [
+    ['engine', value],
+    ['sum', explanation.computed],
+  ] as const) {
+    const told = numberOf(await shown.locator(`#network [data-${name}]`).textContent());
+    assert.ok(Math.abs(told - expected) <= 1e-5 * explanation.magnitude, `${name}: ${told}, in Node ${expected}`);
+  }
+  const products = (selector: string) => shown.locator(`#network .network-window td ${selector}`).allTextContents();
+  const inputs = (await products('span')).map(numberOf);
+  const weights = (await products('small')).map(numberOf);
+  for (const [k, x] of explanation.largest.flatMap((one) => one.inputs).entries())
+    assert.ok(Math.abs(inputs[k] - (x ?? 0)) <= 0.006 * Math.abs(x ?? 0), `x ${k}: ${inputs[k]}, in Node ${x}`);
+  for (const [k, weight] of explanation.largest.flatMap((one) => one.weights).entries())
+    assert.ok(Math.abs(weights[k] - weight) <= 0.006 * Math.abs(weight), `K ${k}: ${weights[k]}, in Node ${weight}`);
+  assert.is(inputs.length, 27);
+
+  await map.click({ position: { x: (width * 6.5) / shape.width, y: (width * 4.5) / shape.height } });
+  await map.hover({ position: { x: 3, y: 3 } });
+  await shown.getByRole('spinbutton', { name: 'Channel' }).fill('6');
+  await shown.locator(`#network .room[data-shown="${place} 6 4 6"]`).waitFor(PATIENCE); // held where it was clicked
+
+  const { Mean, 'Multiply-adds': count } = await facts(shown, 'network');
+  assert.ok(Math.abs(numberOf(Mean) - maps.statistics.mean) < 1e-3 * maps.statistics.deviation, Mean);
+  assert.is(count, (17 * 17 * 9 * 64 * 64).toLocaleString('en'));
+
+  await shown.locator('#network [data-grad-cam="conv128_2"]').waitFor(PATIENCE);
+  const cam = await walk.gradCam(layers.findLastIndex(({ block }) => block === 'conv128_2'));
+  const told = (await shown.locator('#network .network-numbers td').allTextContents()).map(numberOf);
+  assert.is(told.length, 64);
+  for (const [k, weight] of cam.entries())
+    assert.ok(Math.abs(weight - told[k]) <= 2e-3 * Math.max(...cam), `${k}: ${told[k]}, in Node ${weight}`);
+  await walk.dispose();
+});
+
+test('keys walk through layers, channels and pixels', async () => {
+  if (!page) return;
+  const shown = await goTo('network');
+  const at = async (place: string) => shown.locator(`#network .room[data-shown="${place}"]`).waitFor(PATIENCE);
+  await shown.locator('#network .network-strip [aria-pressed="true"]').focus();
+  await shown.keyboard.press('Home');
+  await shown.locator('#network .room[data-shown^="0 "]').waitFor(PATIENCE);
+  await shown.keyboard.press('End');
+  await at('115 6 0 0');
+  await shown.keyboard.press('ArrowLeft');
+  await shown.locator('#network .room[data-shown^="106 6 "]').waitFor(PATIENCE);
+  await shown.locator('#network canvas[aria-label^="The 256 maps"]').press('ArrowDown');
+  await at('106 22 0 0');
+  await shown.keyboard.press('ArrowRight');
+  await at('106 23 0 0');
 });
 
 test('distances are those of Node, and the threshold decides', async () => {

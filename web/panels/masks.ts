@@ -5,7 +5,7 @@ import { random } from '../../src/tensor/random';
 import { button, choice, facts, html, inPercent, messageOf, paint, picture } from '../dom';
 import { type Face, faces } from '../faces';
 import { currentFace, latestOnly, type Panel } from '../panel';
-import { drawMap } from './occlusion-map';
+import { drawMap, occlusionOf } from './occlusion-map';
 
 const HEADINGS = { plain: 'Without', masked: 'With a mask' } as const;
 
@@ -49,7 +49,10 @@ export const masksPanel: Panel = {
             'Probability of the same person': inPercent(probabilityOf(distance, calibration)),
           }),
         );
-        for (const [k, chip] of chips.entries()) drawMap(views[k].map, chip, await faces().occlusion(chip));
+        for (const [k, chip] of chips.entries()) {
+          const { squares, distances } = await occlusionOf(chip);
+          drawMap(views[k].map, chip, squares, distances);
+        }
         root.dataset.mapped = String(seed);
       } catch (error) {
         told.replaceChildren(html('p', { class: 'problem' }, messageOf(error)));

@@ -1,5 +1,6 @@
 import type { RawImage } from '../../src/face/image';
 import { contextOf, paint } from '../dom';
+import { faces } from '../faces';
 
 /** Where a covered square moves the embedding. */
 export interface OcclusionMap {
@@ -9,16 +10,31 @@ export interface OcclusionMap {
   distances: number[];
 }
 
-/** The chip in grey, warm where covering it moves the embedding most. */
-export function drawMap(canvas: HTMLCanvasElement, chip: RawImage, { squares, distances }: OcclusionMap): void {
+const mapped = new WeakMap<RawImage, Promise<OcclusionMap>>();
+
+/** The map of a chip, computed once: it takes seconds, and more than one panel shows it. */
+export function occlusionOf(chip: RawImage): Promise<OcclusionMap> {
+  const known = mapped.get(chip);
+  if (known) return known;
+  const map = faces().occlusion(chip);
+  mapped.set(chip, map);
+  map.catch(() => mapped.delete(chip)); // reported to who asked; the next one may try again
+  return map;
+}
+
+/**
+ * The chip in grey, warm where the weights are large: where covering it moves the embedding most, say.
+ * @param weights of squares that lie side by side, row by row, from 0
+ */
+export function drawMap(canvas: HTMLCanvasElement, chip: RawImage, squares: number, weights: readonly number[]): void {
   paint(canvas, chip);
   const context = contextOf(canvas);
   const side = chip.width / squares;
-  const largest = Math.max(...distances, 1e-6);
+  const largest = Math.max(...weights, 1e-6);
   const image = context.getImageData(0, 0, chip.width, chip.height);
   for (let at = 0; at < image.data.length; at += 4) {
     const [x, y] = [(at / 4) % chip.width, Math.floor(at / 4 / chip.width)];
-    const weight = between(distances, squares, x / side - 0.5, y / side - 0.5) / largest;
+    const weight = between(weights, squares, x / side - 0.5, y / side - 0.5) / largest;
     const grey = 0.3 * image.data[at] + 0.59 * image.data[at + 1] + 0.11 * image.data[at + 2];
     image.data.set(
       [255, 140, 30].map((warm) => 0.6 * (1 - weight) * grey + weight * (0.45 * grey + 0.55 * warm)),
