@@ -50,6 +50,7 @@ Examples:
   likeness evaluate detect ../wider --detector scrfd.onnx
   likeness evaluate detect ../wider --detector haar --cascade haarcascade_frontalface_alt2.xml
   likeness evaluate landmarks ../points5/test             five points by our own network; --landmarks full: of the 68
+  likeness evaluate landmarks ../points5/test --masked    the same with a drawn mask on every face
 
 A photo without a face counts as an error. Embeddings are kept in the cache folder, by the content of each photo and all
 that they depend on: a second run is quick, and one that was stopped by Ctrl-C goes on where it was.`;
@@ -156,7 +157,8 @@ export function addEvaluateCommands(program: Command, signal: AbortSignal): void
     new Option('--landmarks <name>', 'five: our own network; full, tiny: five of the 68 landmarks')
       .choices(['five', 'full', 'tiny'])
       .default('five'),
-  ]).action(async (folder: string, options: EvaluateOptions & { landmarks: LandmarkName }) => {
+    new Option('--masked', 'with a drawn mask on every face, over nose and mouth'),
+  ]).action(async (folder: string, options: EvaluateOptions & { landmarks: LandmarkName; masked?: true }) => {
     await (await import('./evaluate-photos')).evaluatePoints(folder, options, signal);
   });
 }

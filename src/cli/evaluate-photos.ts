@@ -29,19 +29,21 @@ export async function evaluateDetection(folder: string, options: EvaluateOptions
 /** `likeness evaluate landmarks`: errors against five labelled points. */
 export async function evaluatePoints(
   folder: string,
-  options: EvaluateOptions & { landmarks: LandmarkName },
+  options: EvaluateOptions & { landmarks: LandmarkName; masked?: true },
   signal: AbortSignal,
 ): Promise<void> {
   const truth = limited(await readPoints(folder), options.limit);
   const { figures, device } = await onDevice(options, truth.size, async ({ backend }, onProgress) => {
     const detector = await openDetector(backend, options.detector, options);
     const finder = await LandmarkFinder.open(backend, options.landmarks);
-    return evaluateLandmarks(detector, finder, truth, { signal, onProgress }).finally(async () => {
-      await detector.dispose();
-      await finder.dispose();
+    const masksBy = options.masked && (await LandmarkFinder.open(backend, 'full'));
+    const how = { signal, onProgress, ...(masksBy && { masksBy }) };
+    return evaluateLandmarks(detector, finder, truth, how).finally(async () => {
+      for (const part of [detector, finder, masksBy]) await part?.dispose();
     });
   });
-  if (options.json) return printJson({ ...figures, landmarks: options.landmarks, device });
+  if (options.json)
+    return printJson({ ...figures, landmarks: options.landmarks, masked: options.masked ?? false, device });
   const { meanError, medianError, failures, missed, photos, curve, millisecondsEach, withoutOffset } = figures;
   printTable(
     ['', 'As labelled', 'Without the offset'],

@@ -156,6 +156,17 @@ export function chipTransform(landmarks: readonly Point[], template: Template): 
   return invert(umeyama(source, template.points));
 }
 
+/**
+ * How far apart two maps from a chip to a photo are: the mean distance of where they put the five points, as a share of
+ * the distance between the eyes where the second puts them.
+ */
+export function distanceApart(first: Affine, second: Affine, { five }: Template): number {
+  const places = five.map((point) => [apply(first, point), apply(second, point)] as const);
+  const [[, left], [, right]] = places;
+  const total = places.reduce((sum, [[ax, ay], [bx, by]]) => sum + Math.hypot(ax - bx, ay - by), 0);
+  return total / five.length / Math.hypot(left[0] - right[0], left[1] - right[1]);
+}
+
 /** The map from a chip's pixels to the photo's, for a face with a box: it is stretched where the box is no square. */
 export function boxTransform([x, y, width, height]: Box, { side, margin }: BoxCrop): Affine {
   const stepX = ((1 + 2 * margin) * width) / side;

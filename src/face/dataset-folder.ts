@@ -38,7 +38,7 @@ export interface FolderDataset extends Dataset {
 const NO_FACE = 'shows no face that can be found';
 const EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.gif', '.bmp', '.tif', '.tiff', '.webp']);
 /** Part of every key: a change of how pixels come about forgets the cached ones. */
-const VERSION = 2;
+const VERSION = 3;
 
 /**
  * Reads a data set. Of a photo with several faces the largest is taken.

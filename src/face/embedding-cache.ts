@@ -42,7 +42,7 @@ export interface KnownFace {
 }
 
 /** Part of every key: a change of how embeddings come about forgets the cached ones. */
-const VERSION = 2;
+const VERSION = 3;
 const LANDMARKS = 68;
 
 /**

@@ -1,8 +1,10 @@
+import { stream } from '../tensor/random';
 import { ARCFACE_TEMPLATE, centroid, type Point } from './align';
 import { type Box, intersectionOverUnion, mostProminent, type ScoredBox } from './boxes';
 import type { DetectOptions, FaceDetector } from './detect';
-import { readImage } from './image';
+import { type RawImage, readImage } from './image';
 import type { LandmarkFinder } from './landmarks';
+import { drawMask, randomMask } from './mask';
 import { averagePrecision, cumulative, mean, quantile } from './metrics';
 import { type LabelledBox, LEVELS } from './protocols';
 
@@ -102,19 +104,24 @@ export interface LandmarkFigures {
 const FAILURE = 0.1;
 const LIMITS = Array.from({ length: 31 }, (_, k) => k / 100);
 
-/** @param truth five points by file: image-left eye, image-right eye, tip of the nose, corners of the mouth */
+/**
+ * @param truth five points by file: image-left eye, image-right eye, tip of the nose, corners of the mouth
+ * @param options.masksBy finds the 68 points by which each face has a mask drawn on, over nose and mouth, before it is
+ *   looked for
+ */
 export async function evaluateLandmarks(
   detector: FaceDetector,
   finder: LandmarkFinder,
   truth: ReadonlyMap<string, readonly Point[]>,
-  { signal, onProgress }: EvaluateOptions,
+  { signal, onProgress, masksBy }: EvaluateOptions & { masksBy?: LandmarkFinder },
 ): Promise<LandmarkFigures> {
   const faces: FoundPoints[] = [];
   let missed = 0;
   let milliseconds = 0;
   for (const [file, points] of truth) {
     signal?.throwIfAborted();
-    const photo = await readImage(file);
+    const asItIs = await readImage(file);
+    const photo = masksBy ? await masked(asItIs, detector, masksBy, faces.length) : asItIs;
     const [face] = mostProminent(photo, await detector.detect(photo));
     if (!face) missed++;
     const box: Box = face?.box ?? [0, 0, photo.width, photo.height];
@@ -133,6 +140,13 @@ export async function evaluateLandmarks(
     withoutOffset: withoutOffset(faces),
     millisecondsEach: milliseconds / errors.length,
   };
+}
+
+async function masked(photo: RawImage, detector: FaceDetector, outlines: LandmarkFinder, seed: number) {
+  const [face] = mostProminent(photo, await detector.detect(photo));
+  if (!face) return photo;
+  const [outline] = await outlines.find(photo, [face.box]);
+  return drawMask(photo, outline, randomMask(stream(seed), { wearing: 'full' }));
 }
 
 /** Points of a face as they were found and as somebody labelled them. */

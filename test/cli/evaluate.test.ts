@@ -255,6 +255,11 @@ test('a list of pairs, people, boxes and points', async () => {
   const figures = JSON.parse(own.stdout);
   assert.is(figures.landmarks, 'five');
   assert.ok(figures.meanError > 0 && figures.meanError < 0.15, `our own five points: ${figures.meanError}`);
+  const masked = await likeness(['evaluate', 'landmarks', path('labelled'), '--masked', '--json', ...WASM]);
+  assert.is(masked.code, 0, masked.stderr);
+  const behind = JSON.parse(masked.stdout);
+  assert.equal([figures.masked, behind.masked, behind.missed], [false, true, 0]);
+  assert.ok(behind.meanError !== figures.meanError && behind.meanError < 0.3, `masked: ${behind.meanError}`);
 });
 
 test('a photo without a face counts as an error', async () => {

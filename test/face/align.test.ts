@@ -8,6 +8,7 @@ import {
   boxTransform,
   chipTransform,
   DLIB_TEMPLATE,
+  distanceApart,
   invert,
   mirrored,
   type Point,
@@ -221,5 +222,15 @@ for (const [name, template] of Object.entries({ dlib: DLIB_TEMPLATE, arcface: AR
       assert.ok(x > 0 && x < template.side && y > 0 && y < template.side, 'inside the chip');
     assert.is(template.points.length, template.landmarks.length);
   });
+
+test('how far apart two maps are: nothing, and a step of so many widths between the eyes', () => {
+  const chip: Affine = [1, 0, 0, 0, 1, 0];
+  const [[left], [right]] = DLIB_TEMPLATE.five;
+  const moved: Affine = [1, 0, 0.25 * (right - left), 0, 1, 0];
+  assert.is(distanceApart(chip, chip, DLIB_TEMPLATE), 0);
+  assertClose([distanceApart(moved, chip, DLIB_TEMPLATE)], [0.25], 1e-9);
+  const twice = (map: Affine): Affine => [2 * map[0], 0, 2 * map[2], 0, 2 * map[4], 2 * map[5]];
+  assertClose([distanceApart(twice(moved), twice(chip), DLIB_TEMPLATE)], [0.25], 1e-9);
+});
 
 test.run();

@@ -1,10 +1,19 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { chipTransform, DLIB_TEMPLATE, distanceApart, type Point } from '../../src/face/align';
 import { type Box, intersectionOverUnion } from '../../src/face/boxes';
 import { ImageError, type ImageSource, type RawImage } from '../../src/face/image';
-import { type EmbeddedFace, FacePipeline, type PhotoResult, type PipelineOptions } from '../../src/face/pipeline';
+import { drawMask, randomMask } from '../../src/face/mask';
+import {
+  type AlignedFace,
+  type EmbeddedFace,
+  FacePipeline,
+  type PhotoResult,
+  type PipelineOptions,
+} from '../../src/face/pipeline';
 import { cosineSimilarity } from '../../src/face/verify';
 import { openDevice } from '../../src/tensor/device';
+import { random } from '../../src/tensor/random';
 import { testDevices } from '../helpers/devices';
 import { requestTestDevice } from '../helpers/gpu';
 import { withOrientation } from '../helpers/image-files';
@@ -100,6 +109,28 @@ test('aligned by our own five points, the faces are the same people', async () =
   const faces = fromLeft(await five.embed(photo));
   assertSameFaces(faces, expected, 0.8);
   assert.not.equal(faces[0].chip, expected[0].chip);
+});
+
+test('68 points that a mask has led astray do not align a face, and those that agree with the five do', async () => {
+  const pipeline = await shared();
+  const photo = await samplePhoto(PHOTO);
+  const clean = await pipeline.align(photo);
+  const masks = Array.from({ length: 8 }, (_, seed) => randomMask(random(seed), { wearing: 'full' }));
+  const masked = await Promise.all(
+    masks.map((mask) => pipeline.align(clean.reduce((drawn, face) => drawMask(drawn, face.landmarks, mask), photo))),
+  );
+  const apart = (face: AlignedFace, points: readonly Point[]) =>
+    distanceApart(face.toPhoto, chipTransform(points, DLIB_TEMPLATE), DLIB_TEMPLATE);
+  let astray = 0;
+  for (const face of [...clean, ...masked.flat()]) {
+    const [bySixtyEight, byFive] = [apart(face, face.landmarks), apart(face, face.points)];
+    assert.is(Math.min(bySixtyEight, byFive), 0, 'aligned by the one or the other');
+    if (byFive === 0) astray++;
+    else assert.ok(byFive <= 0.12, `${byFive}`);
+    if (byFive === 0) assert.ok(bySixtyEight > 0.1, `${bySixtyEight}`);
+  }
+  assert.ok(clean.every((face) => apart(face, face.landmarks) === 0));
+  assert.ok(astray > 0 && astray < masked.flat().length, `${astray} of ${masked.flat().length}`);
 });
 
 test('mirrored, the same faces in mirrored places', async () => {
