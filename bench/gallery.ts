@@ -4,6 +4,7 @@
  *
  *   npm run bench -- gallery                                    100,000 faces in a folder that is deleted afterwards
  *   npm run bench -- gallery --faces 1000000 --no-hnsw          exact search among a million
+ *   npm run bench -- gallery --faces 1000000 --no-database    the same vectors without PostgreSQL: the search alone
  *   npm run bench -- gallery --gallery postgres://me@host/name  the same there, in place of what the gallery holds
  *   npm run bench -- gallery --photos ../shared/faces/lfw/images --count 2000     the rate of `likeness index`
  */
@@ -13,7 +14,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { FacePipeline } from '../src/face/pipeline';
-import { realArray } from '../src/gallery/database';
+import { type Queries, realArray } from '../src/gallery/database';
 import type { GalleryEmbedder } from '../src/gallery/embedders';
 import { EmbeddingMatrix } from '../src/gallery/embedding-matrix';
 import { Gallery } from '../src/gallery/gallery';
@@ -23,12 +24,14 @@ import { PhotoQueue } from '../src/gallery/photo-queue';
 import { workOnPhotos } from '../src/gallery/photo-work';
 import { openWasm } from '../src/kernels/wasm/backend';
 import { stream } from '../src/tensor/random';
+import { madeUpTable } from './helpers/made-up-vectors';
 
 const { values: options } = parseArgs({
   options: {
     faces: { type: 'string', default: '100000' },
     threads: { type: 'string', default: '2' },
     hnsw: { type: 'boolean', default: true },
+    database: { type: 'boolean', default: true },
     gallery: { type: 'string' },
     photos: { type: 'string' },
     count: { type: 'string', default: '2000' },
@@ -54,7 +57,8 @@ const folder = options.gallery ? undefined : await mkdtemp(join(tmpdir(), 'liken
 try {
   const home = options.gallery ?? join(folder ?? '', 'gallery');
   if (options.photos) await measureIndexing(home, options.photos, Number(options.count));
-  else await measureSearch(home, Number(options.faces));
+  else if (options.database) await measureGallery(home, Number(options.faces));
+  else await measureSearch(madeUpRows(Number(options.faces)), 1, Number(options.faces));
   console.log(table.toString());
 } finally {
   if (folder) await rm(folder, { recursive: true });
@@ -68,7 +72,7 @@ function unitVector(person: number, variant: number): Float32Array {
   return Float32Array.from(values, (value) => value / length);
 }
 
-async function measureSearch(home: string, faces: number) {
+async function measureGallery(home: string, faces: number) {
   let since = performance.now();
   await using gallery = await Gallery.open(home);
   report('open a new gallery', `${seconds(since).toFixed(1)} s`);
@@ -80,10 +84,41 @@ async function measureSearch(home: string, faces: number) {
   since = performance.now();
   await insert(gallery, embedder, faces);
   report(`insert ${faces} faces, ${INSERTED_AT_ONCE} at once`, `${seconds(since).toFixed(0)} s`);
-
-  const backend = await openWasm({ threads });
+  const { probes, exact } = await measureSearch(gallery.database, embedder.id, faces);
+  if (!options.hnsw) return;
   since = performance.now();
-  const matrix = await EmbeddingMatrix.load(backend, gallery.database, 'template', embedder);
+  await buildNearestIndex(gallery.database, 'template', embedder);
+  report('build the HNSW index', `${seconds(since).toFixed(0)} s`);
+  for (const searched of [40, 100, 200, 400]) {
+    since = performance.now();
+    const found = await nearestByIndex(gallery.database, 'template', embedder, probes, 1, searched);
+    const each = (1000 * seconds(since)) / PROBES;
+    const same = found.filter(([first], k) => first?.id === exact[k][0].id).length;
+    report(`HNSW, ${searched} candidates`, `recall@1 ${(same / PROBES).toFixed(4)}, ${each.toFixed(2)} ms a probe`);
+  }
+}
+
+function madeUpRows(faces: number): Queries {
+  return madeUpTable(
+    faces,
+    (id) => personOf(id - 1),
+    (id) => vectorOf(id - 1),
+  );
+}
+
+function personOf(row: number): number {
+  return 1 + Math.floor(row / FACES_EACH);
+}
+
+function vectorOf(row: number): Float32Array {
+  return unitVector(personOf(row), row % FACES_EACH);
+}
+
+async function measureSearch(queries: Queries, embedderId: number, faces: number) {
+  const backend = await openWasm({ threads });
+  let since = performance.now();
+  const embedder = { id: embedderId, dimension: DIMENSION };
+  const matrix = await EmbeddingMatrix.load(backend, queries, 'template', embedder);
   report('read them into the engine', `${seconds(since).toFixed(1)} s`);
 
   const people = Math.floor(faces / FACES_EACH);
@@ -101,25 +136,14 @@ async function measureSearch(home: string, faces: number) {
   report(`exact, ${PROBES} probes at once`, `${seconds(since).toFixed(2)} s`);
   matrix.dispose();
   await backend.close();
-
-  if (!options.hnsw) return;
-  since = performance.now();
-  await buildNearestIndex(gallery.database, 'template', embedder);
-  report('build the HNSW index', `${seconds(since).toFixed(0)} s`);
-  for (const searched of [40, 100, 200, 400]) {
-    since = performance.now();
-    const found = await nearestByIndex(gallery.database, 'template', embedder, probes, 1, searched);
-    const each = (1000 * seconds(since)) / PROBES;
-    const same = found.filter(([first], k) => first?.id === exact[k][0].id).length;
-    report(`HNSW, ${searched} candidates`, `recall@1 ${(same / PROBES).toFixed(4)}, ${each.toFixed(2)} ms a probe`);
-  }
+  return { probes, exact };
 }
 
 /** In the order of people, ids from 1 on. */
 async function insert({ database }: Gallery, { id }: GalleryEmbedder, faces: number) {
   for (let from = 0; from < faces; from += INSERTED_AT_ONCE) {
     const rows = Array.from({ length: Math.min(INSERTED_AT_ONCE, faces - from) }, (_, k) => from + k);
-    const owners = rows.map((row) => 1 + Math.floor(row / FACES_EACH));
+    const owners = rows.map(personOf);
     await database.transaction(async (queries) => {
       await queries.query(
         `INSERT INTO likeness.person (id, name) OVERRIDING SYSTEM VALUE
@@ -130,7 +154,7 @@ async function insert({ database }: Gallery, { id }: GalleryEmbedder, faces: num
         `INSERT INTO likeness.template (person_id, embedder_id, source, stamp, content, box, quality, embedding)
          SELECT person_id, $1::int, '', '', number::text, '0 0 1 1', 1, embedding::real[]
          FROM unnest($2::int[], $3::int[], $4::text[]) AS given (number, person_id, embedding)`,
-        [id, rows, owners, rows.map((row, k) => realArray(unitVector(owners[k], row % FACES_EACH)))],
+        [id, rows, owners, rows.map((row) => realArray(vectorOf(row)))],
       );
     });
   }

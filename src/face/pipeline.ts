@@ -135,7 +135,8 @@ export interface PhotoResult<F extends Face = EmbeddedFace> {
 const DEFAULT_ALIGNER: Aligner = 'sixty-eight';
 /**
  * Where the 68 points would put a face further than this from where the five put it, the five are believed: they have
- * learnt what masks hide, and the 68 never saw any. See distanceApart().
+ * learnt what masks hide, and the 68 never saw any. Of 116 faces of LFW without masks none is further than 0.112; see
+ * distanceApart().
  */
 const IN_DOUBT = 0.12;
 
