@@ -107,18 +107,19 @@ export function facts(entries: Readonly<Record<string, string>>): HTMLDListEleme
 export function table(headings: readonly string[], rows: readonly (readonly string[])[], caption: string) {
   const cells = (tag: 'th' | 'td', values: readonly string[]) =>
     html('tr', {}, ...values.map((value) => html(tag, tag === 'th' ? { scope: 'col' } : {}, value)));
-  return html(
-    'div',
-    { class: 'table', tabindex: 0, role: 'region', 'aria-label': caption },
-    html(
-      'table',
-      {},
-      html('caption', {}, caption),
-      html('thead', {}, cells('th', headings)),
-      html('tbody', {}, ...rows.map((row) => cells('td', row))),
-    ),
-  );
+  return tableOf(caption, [
+    html('thead', {}, cells('th', headings)),
+    html('tbody', {}, ...rows.map((row) => cells('td', row))),
+  ]);
 }
+
+/** A table of a head and a body, which scrolls where it is wider than the page. @param properties of what it scrolls in */
+export const tableOf = (caption: string, parts: readonly HTMLElement[], properties: Properties = {}): HTMLDivElement =>
+  html(
+    'div',
+    { class: 'table', tabindex: 0, role: 'region', 'aria-label': caption, ...properties },
+    html('table', {}, html('caption', {}, caption), ...parts),
+  );
 
 export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
   const context = canvas.getContext('2d');

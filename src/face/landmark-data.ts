@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stream } from '../tensor/random';
@@ -51,6 +51,14 @@ export async function readLabelledFaces(
     if (place) await writeCached(place, box && new Uint8Array(Float64Array.from(box).buffer));
     return box;
   };
+  const wearerOf = async (photo: RawImage, box: Box, points: readonly Point[], hash: Hash, seed: number) => {
+    if (!outlines) return undefined;
+    const [outline] = await outlines.find(photo, [box], signal);
+    if (landmarkError(fivePoints(outline), points) > AGREEMENT) return undefined;
+    const masked = drawMask(photo, outline, randomMask(stream(seed), { wearing: 'full' }));
+    const found = await boxOf(masked, hash.update(masked.data).digest('hex'));
+    return found && areOf(points, found) ? { outline, box: found } : undefined;
+  };
   const faces: LabelledFace[] = [];
   for (const [file, points] of labelled) {
     signal?.throwIfAborted();
@@ -59,11 +67,7 @@ export async function readLabelledFaces(
     const hash = createHash('sha256').update(VERSION).update(bytes);
     const box = await boxOf(photo, hash.copy().digest('hex'));
     if (box && areOf(points, box)) {
-      const [outline] = outlines ? await outlines.find(photo, [box], signal) : [];
-      const isWearer = outline && landmarkError(fivePoints(outline), points) <= AGREEMENT;
-      const masked = isWearer && drawMask(photo, outline, randomMask(stream(faces.length), { wearing: 'full' }));
-      const maskedBox = masked && (await boxOf(masked, hash.update(masked.data).digest('hex')));
-      const wearer = maskedBox && areOf(points, maskedBox) && outline && { outline, box: maskedBox };
+      const wearer = await wearerOf(photo, box, points, hash, faces.length);
       faces.push({ photo, box, points, ...(wearer && { wearer }) });
     }
     onProgress?.(labelled.size);

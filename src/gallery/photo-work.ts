@@ -182,10 +182,11 @@ class PhotoWorker {
       })
       .catch(async (error) => {
         if (error instanceof Overtaken) return undefined;
-        const current = await this.#gallery.embedder();
-        if (current?.id === this.#embedder.id) throw error;
+        // Where the database is gone this fails as well, and the first failure says more.
+        const current = await this.#gallery.embedder().catch(() => undefined);
+        if (!current || current.id === this.#embedder.id) throw error;
         throw new GalleryError(
-          `the embeddings of the gallery ${this.#gallery.place} were made anew with the model "${current?.name}" ` +
+          `the embeddings of the gallery ${this.#gallery.place} were made anew with the model "${current.name}" ` +
             'meanwhile; give the same command again, with that model',
         );
       });

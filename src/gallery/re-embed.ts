@@ -64,7 +64,7 @@ export async function reEmbed(
   let paths = await pathsToDo(database, before, after);
   await options.onStart?.(paths.length);
   for (let count = paths.length; ; count += paths.length) {
-    await makeAnew(gallery, before, after, paths, look, lost, options);
+    lost.push(...(await makeAnew(gallery, before, after, paths, look, options)));
     if (lost.length > 0 && !options.isLossAccepted)
       throw new GalleryError(
         `${lost.length} of ${count} photos cannot be made anew, the first because ${lost[0].reason}; the gallery ` +
@@ -79,16 +79,16 @@ export async function reEmbed(
   }
 }
 
-/** Photos that are gone, or do not show a face any more that was known, are added to `lost`. */
+/** @returns photos that are gone, or do not show a face any more that was known, and why */
 async function makeAnew(
   { database }: Gallery,
   before: GalleryEmbedder,
   after: GalleryEmbedder,
   paths: readonly string[],
   look: LookAtPhotos,
-  lost: ReEmbedResult['lost'],
   { signal, onPhoto }: ReEmbedOptions,
-): Promise<void> {
+): Promise<ReEmbedResult['lost']> {
+  const lost: ReEmbedResult['lost'] = [];
   const shown: { photo: PhotoFile; forgotten: number }[] = [];
   async function* files(): AsyncGenerator<File> {
     for (const path of paths) {
@@ -111,6 +111,7 @@ async function makeAnew(
     lost.push(...reasons.map((reason) => ({ path: photo.path, reason })));
     onPhoto?.();
   }
+  return lost;
 }
 
 /** Photos with a template or of the index, of which nothing was made anew. */

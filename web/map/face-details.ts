@@ -1,4 +1,4 @@
-import { button, html, listen } from '../dom';
+import { button, html, listen, tableOf } from '../dom';
 import { hueOf } from './face-map';
 import type { MappedFace } from './found-faces';
 import type { Grouping, Near } from './neighbours';
@@ -128,15 +128,6 @@ export function faceTable(
     );
   });
   const headings = ['Face', 'Group', 'Nearest', 'Distance'].map((heading) => html('th', { scope: 'col' }, heading));
-  return html(
-    'div',
-    { class: 'table map-table', tabindex: 0, role: 'region', 'aria-label': caption },
-    html(
-      'table',
-      {},
-      html('caption', {}, caption),
-      html('thead', {}, html('tr', {}, ...headings)),
-      html('tbody', {}, ...rows),
-    ),
-  );
+  const parts = [html('thead', {}, html('tr', {}, ...headings)), html('tbody', {}, ...rows)];
+  return tableOf(caption, parts, { class: 'table map-table' });
 }

@@ -1,6 +1,6 @@
 import type { RawImage } from '../../src/face/image';
 import type { Numbers } from '../../src/kernels/backend';
-import { contextOf, html } from '../dom';
+import { contextOf, html, paint } from '../dom';
 import type { MapShape } from './explain';
 
 /** From the lowest number to the highest; 0 is nearly black, so that what is there shines, on a page of any colour. */
@@ -65,10 +65,11 @@ export function drawGrid(canvas: HTMLCanvasElement, pictures: readonly RawImage[
   canvas.height = rows * step;
   const context = contextOf(canvas);
   context.imageSmoothingEnabled = false;
-  const scratch = new OffscreenCanvas(1, 1);
+  const scratch = html('canvas');
   for (const [k, picture] of pictures.entries()) {
     const [x, y] = [(k % columns) * step, Math.floor(k / columns) * step];
-    context.drawImage(painted(scratch, picture), x + GAP / 2, y + GAP / 2, step - GAP, step - GAP);
+    paint(scratch, picture);
+    context.drawImage(scratch, x + GAP / 2, y + GAP / 2, step - GAP, step - GAP);
     if (k === framed) frame(context, x + GAP / 2, y + GAP / 2, step - GAP, step - GAP);
   }
   return grid;
@@ -85,15 +86,10 @@ export function drawEnlarged(
   canvas.height = picture.height * scale;
   const context = contextOf(canvas);
   context.imageSmoothingEnabled = false;
-  context.drawImage(painted(new OffscreenCanvas(1, 1), picture), 0, 0, canvas.width, canvas.height);
+  const own = html('canvas');
+  paint(own, picture);
+  context.drawImage(own, 0, 0, canvas.width, canvas.height);
   frame(context, left * scale, top * scale, width * scale, height * scale);
-}
-
-function painted(scratch: OffscreenCanvas, { width, height, data }: RawImage): OffscreenCanvas {
-  scratch.width = width;
-  scratch.height = height;
-  scratch.getContext('2d')?.putImageData(new ImageData(Uint8ClampedArray.from(data), width, height), 0, 0);
-  return scratch;
 }
 
 /** White within dark, to be seen on both. */

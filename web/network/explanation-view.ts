@@ -1,4 +1,4 @@
-import { html, table } from '../dom';
+import { html, table, tableOf } from '../dom';
 import type { ChannelProducts, Explanation, WindowNumbers } from './explain';
 import { signed } from './words';
 
@@ -134,9 +134,5 @@ function windowTable(window: WindowNumbers & { weights?: number[] }, caption: st
   const rows = Array.from({ length: height }, (_, i) =>
     html('tr', {}, ...Array.from({ length: width }, (_, j) => cell(i * width + j))),
   );
-  return html(
-    'div',
-    { class: 'table', tabindex: 0, role: 'region', 'aria-label': caption },
-    html('table', { class: 'network-window' }, html('caption', {}, caption), html('tbody', {}, ...rows)),
-  );
+  return tableOf(caption, [html('tbody', {}, ...rows)], { class: 'table network-window' });
 }

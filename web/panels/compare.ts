@@ -1,6 +1,6 @@
 import { euclideanDistance } from '../../src/face/verify';
 import { LARGEST_THRESHOLD, ThresholdCharts } from '../compare/threshold-charts';
-import { button, html, listen, messageOf, picture, slider } from '../dom';
+import { button, html, listen, messageOf, picture, slider, tableOf } from '../dom';
 import { drawnPhoto, type Face, faces, findFaces, type Photo } from '../faces';
 import { currentFace, type Panel } from '../panel';
 import { openCamera } from './camera';
@@ -76,20 +76,9 @@ export const comparePanel: Panel = {
           ),
         ),
       );
-      const caption = html('caption', {}, 'Distances of all pairs; green are those that are taken for one person');
-      place.replaceChildren(
-        html(
-          'div',
-          { class: 'table', tabindex: 0, role: 'region', 'aria-label': 'Distances' },
-          html(
-            'table',
-            {},
-            caption,
-            html('thead', {}, html('tr', {}, html('td', {}), ...heads)),
-            html('tbody', {}, ...rows),
-          ),
-        ),
-      );
+      const parts = [html('thead', {}, html('tr', {}, html('td', {}), ...heads)), html('tbody', {}, ...rows)];
+      const caption = 'Distances of all pairs; green are those that are taken for one person';
+      place.replaceChildren(tableOf(caption, parts, { 'aria-label': 'Distances' }));
       decide(threshold.value());
     }
 

@@ -84,7 +84,7 @@ export class LiveSection {
         make('figure', {}, make('figcaption', {}, `First layer's filters, ${kind}, ${blocks} blocks`), filters),
       ),
     );
-    this.#drawSoon();
+    this.#draw(); // at once: whoever reads that it is reset finds it so
   }
 
   hear({ skips, step }: Extract<Reply, { type: 'step' }>): void {
