@@ -7,9 +7,9 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<Numbers>;
-@group(0) @binding(2) var<storage, read> output_gradient: array<Numbers>;
-@group(0) @binding(3) var<storage, read_write> output: array<Numbers>;
+@group(0) @binding(1) var<storage, read> input: array<Lanes>;
+@group(0) @binding(2) var<storage, read> output_gradient: array<Lanes>;
+@group(0) @binding(3) var<storage, read_write> output: array<Lanes>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -17,5 +17,5 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  output[i] = output_gradient[i] * derivative(input[i], sizes.slope, sizes.ceiling);
+  output[i] = Lanes(Numbers(output_gradient[i]) * derivative(Numbers(input[i]), sizes.slope, sizes.ceiling));
 }

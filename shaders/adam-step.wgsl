@@ -1,8 +1,10 @@
+// g = gradient_factor * gradient
 // mean = beta1 * mean + (1 - beta1) * g;   square = beta2 * square + (1 - beta2) * g^2
 // parameter = parameter * shrink - rate * mean / (sqrt(square) + epsilon), all three in place
 
 struct Sizes {
   length: u32,
+  gradient_factor: f32,
   beta1: f32,
   rest1: f32, // 1 - beta1, which would lose digits here
   beta2: f32,
@@ -24,7 +26,7 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  let g = gradient[i];
+  let g = sizes.gradient_factor * gradient[i];
   let m = sizes.beta1 * mean[i] + sizes.rest1 * g;
   let s = sizes.beta2 * square[i] + sizes.rest2 * g * g;
   mean[i] = m;

@@ -2,8 +2,8 @@
 // One thread a number of the input.
 
 @group(0) @binding(0) var<uniform> sizes: Window;
-@group(0) @binding(1) var<storage, read> output_gradient: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> output_gradient: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -21,8 +21,8 @@ fn main(thread: Thread) {
       let columns = inside(j, sizes.filter_width, sizes.stride_x, sizes.left, sizes.width);
       let count = (rows.end - rows.first) * (columns.end - columns.first);
       let window = (place.n * sizes.out_height + u32(i)) * sizes.out_width + u32(j);
-      sum += output_gradient[window * sizes.channels + place.c] / f32(count);
+      sum += f32(output_gradient[window * sizes.channels + place.c]) / f32(count);
     }
   }
-  output[index] = sum;
+  output[index] = real(sum);
 }

@@ -20,24 +20,24 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<Numbers>;
-@group(0) @binding(2) var<storage, read> output_gradient: array<Numbers>;
+@group(0) @binding(1) var<storage, read> input: array<Lanes>;
+@group(0) @binding(2) var<storage, read> output_gradient: array<Lanes>;
 @group(0) @binding(3) var<storage, read> moments: array<Numbers>; // means, then variances
-@group(0) @binding(4) var<storage, read> activated: array<Numbers>; // what the activation made of y
+@group(0) @binding(4) var<storage, read> activated: array<Lanes>; // what the activation made of y
 @group(0) @binding(5) var<storage, read_write> beta_gradient: array<Numbers>;
 @group(0) @binding(6) var<storage, read_write> gamma_gradient: array<Numbers>;
 
 fn term(row: u32, column: u32) -> TwoSums {
   if (sizes.reads_sums != 0) {
     let start = row * 2u * sizes.columns + column;
-    return TwoSums(input[start], input[start + sizes.columns]);
+    return TwoSums(Numbers(input[start]), Numbers(input[start + sizes.columns]));
   }
   let index = row * sizes.columns + column;
-  var dy = output_gradient[index];
+  var dy = Numbers(output_gradient[index]);
   if (sizes.has_activated != 0) {
-    dy *= derivative(activated[index], sizes.slope, sizes.ceiling);
+    dy *= derivative(Numbers(activated[index]), sizes.slope, sizes.ceiling);
   }
-  return TwoSums(dy, dy * (input[index] - moments[column]));
+  return TwoSums(dy, dy * (Numbers(input[index]) - moments[column]));
 }
 
 fn store(part: u32, column: u32, sum: TwoSums) {

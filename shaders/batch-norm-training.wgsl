@@ -10,12 +10,12 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<Numbers>;
+@group(0) @binding(1) var<storage, read> input: array<Lanes>;
 @group(0) @binding(2) var<storage, read> moments: array<Numbers>;
 @group(0) @binding(3) var<storage, read> gamma: array<Numbers>;
 @group(0) @binding(4) var<storage, read> beta: array<Numbers>;
-@group(0) @binding(5) var<storage, read> residual: array<Numbers>;
-@group(0) @binding(6) var<storage, read_write> output: array<Numbers>;
+@group(0) @binding(5) var<storage, read> residual: array<Lanes>;
+@group(0) @binding(6) var<storage, read_write> output: array<Lanes>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -25,9 +25,9 @@ fn main(thread: Thread) {
   }
   let c = i % sizes.channels;
   let deviation = sqrt(moments[sizes.channels + c] + sizes.epsilon); // moments: means, then variances
-  var z = (input[i] - moments[c]) / deviation * gamma[c] + beta[c];
+  var z = (Numbers(input[i]) - moments[c]) / deviation * gamma[c] + beta[c];
   if (sizes.has_residual != 0) {
-    z += residual[i];
+    z += Numbers(residual[i]);
   }
-  output[i] = activate_all(z, sizes.slope, sizes.ceiling);
+  output[i] = Lanes(activate_all(z, sizes.slope, sizes.ceiling));
 }

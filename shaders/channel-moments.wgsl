@@ -19,7 +19,7 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<Numbers>;
+@group(0) @binding(1) var<storage, read> input: array<Lanes>;
 @group(0) @binding(2) var<storage, read_write> output: array<Numbers>;
 
 struct Moments {
@@ -37,11 +37,11 @@ fn merged(a: Moments, b: Moments) -> Moments {
 
 fn moments_of(row: u32, column: u32) -> Moments {
   if (sizes.set_size == 1u) {
-    return Moments(1.0, input[row * sizes.columns + column], Numbers(0.0));
+    return Moments(1.0, Numbers(input[row * sizes.columns + column]), Numbers(0.0));
   }
   let count = f32(min(sizes.set_size, sizes.total - row * sizes.set_size));
   let start = row * 2u * sizes.columns + column;
-  return Moments(count, input[start], input[start + sizes.columns] * count);
+  return Moments(count, Numbers(input[start]), Numbers(input[start + sizes.columns]) * count);
 }
 
 var<workgroup> grid: array<Moments, WORKGROUP>;

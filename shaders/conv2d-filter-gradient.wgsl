@@ -30,7 +30,7 @@ struct Sizes {
 @group(0) @binding(0) var<uniform> sizes: Sizes;
 @group(0) @binding(1) var<storage, read> input: array<Lanes>;
 @group(0) @binding(2) var<storage, read> output_gradient: array<Lanes>;
-@group(0) @binding(3) var<storage, read_write> output: array<Lanes>;
+@group(0) @binding(3) var<storage, read_write> output: array<Numbers>; // in full: sums, or parts of them
 
 // The input lies in memory with c, hence m, running fastest.
 const LEFT_TURNED = false;
@@ -163,11 +163,11 @@ fn store(part: u32, row: u32, column: u32, sums: vec4f) {
   }
   let index = (part * sizes.rows + row) * sizes.columns + column;
   if (VECTOR) {
-    output[index / LANES] = lanes_of(real4(sums));
+    output[index / LANES] = numbers_of(sums);
     return;
   }
   for (var c = 0u; c < 4u && column + c < sizes.columns; c++) {
-    output[index + c] = lanes_of(real4(real(sums[c])));
+    output[index + c] = numbers_of(vec4f(sums[c]));
   }
 }
 

@@ -92,8 +92,9 @@ fn tap_of(k: u32) -> Tap {
   );
 }
 
-// Where single numbers are loaded, each has a tap of its own, found once: 3x3 and 7x7 filters over three colours fit.
-const MOST_TAPS = select(160u, 1u, VECTOR);
+// Where single numbers are loaded, each has a tap of its own, found once: 3x3 and 7x7 filters over three colours fit. The
+// others are not used; four of them, for what lies behind them in workgroup memory must begin at a multiple of 16 bytes.
+const MOST_TAPS = select(160u, 4u, VECTOR);
 var<workgroup> known_taps: array<Tap, MOST_TAPS>;
 
 fn known_tap(k: u32) -> Tap {

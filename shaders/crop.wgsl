@@ -13,8 +13,8 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {

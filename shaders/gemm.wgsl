@@ -172,12 +172,15 @@ fn rows_added(numbers: mat4x4f) -> vec4f {
 
 // Of four rows, those among the first `count` of the tile.
 fn squares(numbers: mat4x4f, mean: vec4f, row: u32, count: u32) -> vec4f {
-  var sum = vec4f();
-  for (var r = 0u; r < 4u; r++) {
-    let d = numbers[r] - mean;
-    sum += select(vec4f(), d * d, row + r < count);
-  }
-  return sum;
+  return square(numbers[0], mean, row < count)
+    + square(numbers[1], mean, row + 1u < count)
+    + square(numbers[2], mean, row + 2u < count)
+    + square(numbers[3], mean, row + 3u < count);
+}
+
+fn square(numbers: vec4f, mean: vec4f, counts: bool) -> vec4f {
+  let d = numbers - mean;
+  return select(vec4f(), d * d, counts);
 }
 
 // The number of the workgroup comes by itself, not in a struct with the number of the thread: only so can a compiler

@@ -7,8 +7,8 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> output_gradient: array<f32>;
-@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> output_gradient: array<real>;
+@group(0) @binding(2) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -17,5 +17,5 @@ fn main(thread: Thread) {
     return;
   }
   let n = i / (sizes.positions * sizes.channels);
-  output[i] = output_gradient[n * sizes.channels + i % sizes.channels] / f32(sizes.positions);
+  output[i] = real(f32(output_gradient[n * sizes.channels + i % sizes.channels]) / f32(sizes.positions));
 }

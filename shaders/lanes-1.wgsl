@@ -14,3 +14,7 @@ fn first_lane(lanes: Lanes) -> real {
 fn lanes_of(vector: real4) -> Lanes {
   return vector.x;
 }
+
+fn numbers_of(vector: vec4f) -> Numbers {
+  return vector.x;
+}

@@ -15,3 +15,7 @@ fn first_lane(lanes: Lanes) -> real {
 fn lanes_of(vector: real4) -> Lanes {
   return vector;
 }
+
+fn numbers_of(vector: vec4f) -> Numbers {
+  return vector;
+}

@@ -2,11 +2,11 @@
 // One thread a number of the input: it looks through the windows that see it, so nothing is written twice.
 
 @group(0) @binding(0) var<uniform> sizes: Window;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> output_gradient: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read> output_gradient: array<real>;
+@group(0) @binding(3) var<storage, read_write> output: array<real>;
 
-fn is_first_largest(place: Place, mine: f32, rows: Range, columns: Range) -> bool {
+fn is_first_largest(place: Place, mine: real, rows: Range, columns: Range) -> bool {
   for (var y = rows.first; y < rows.end; y++) {
     for (var x = columns.first; x < columns.end; x++) {
       let pixel = (place.n * u32(sizes.height) + u32(y)) * u32(sizes.width) + u32(x);
@@ -36,9 +36,9 @@ fn main(thread: Thread) {
       let columns = inside(j, sizes.filter_width, sizes.stride_x, sizes.left, sizes.width);
       if (is_first_largest(place, input[index], rows, columns)) {
         let window = (place.n * sizes.out_height + u32(i)) * sizes.out_width + u32(j);
-        sum += output_gradient[window * sizes.channels + place.c];
+        sum += f32(output_gradient[window * sizes.channels + place.c]);
       }
     }
   }
-  output[index] = sum;
+  output[index] = real(sum);
 }

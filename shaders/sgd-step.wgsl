@@ -1,10 +1,11 @@
-// g = gradient + weight_decay * parameter;   velocity = momentum * velocity + g
+// g = gradient_factor * gradient + weight_decay * parameter;   velocity = momentum * velocity + g
 // parameter = parameter - rate * (nesterov ? g + momentum * velocity : velocity), both in place
 
 struct Sizes {
   length: u32,
   has_velocity: u32,
   nesterov: u32,
+  gradient_factor: f32,
   rate: f32,
   momentum: f32,
   weight_decay: f32,
@@ -21,7 +22,7 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  let g = gradient[i] + sizes.weight_decay * parameter[i];
+  let g = sizes.gradient_factor * gradient[i] + sizes.weight_decay * parameter[i];
   var direction = g;
   if (sizes.has_velocity != 0) {
     let v = sizes.momentum * velocity[i] + g;

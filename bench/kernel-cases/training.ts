@@ -266,13 +266,21 @@ export const TRAINING_CASES: { [K in TrainingKernel]: KernelCase<K>[] } = {
     kernel: 'sgdStep',
     inputs: { gradient: input(WEIGHTS) },
     outputs: { parameter: input(WEIGHTS), velocity: input(WEIGHTS) },
-    attributes: { length: WEIGHTS, rate: 0.1, momentum: 0.9, weightDecay: 5e-4, nesterov: true },
+    attributes: { length: WEIGHTS, gradientFactor: 1, rate: 0.1, momentum: 0.9, weightDecay: 5e-4, nesterov: true },
   })),
   adamStep: only('3x3x256x256', ({ input }) => ({
     kernel: 'adamStep',
     inputs: { gradient: input(WEIGHTS) },
     outputs: { parameter: input(WEIGHTS), mean: input(WEIGHTS), square: input(WEIGHTS) },
-    attributes: { length: WEIGHTS, beta1: 0.9, beta2: 0.999, rate: 1e-3, epsilon: 1e-8, shrink: 0.999 },
+    attributes: {
+      length: WEIGHTS,
+      gradientFactor: 1,
+      beta1: 0.9,
+      beta2: 0.999,
+      rate: 1e-3,
+      epsilon: 1e-8,
+      shrink: 0.999,
+    },
   })),
   updateMoments: only(`${CHANNELS} channels`, ({ input }) => ({
     kernel: 'updateMoments',

@@ -64,11 +64,12 @@ export interface PrepareOptions {
   onProgress?: PrepareProgress | undefined;
   /**
    * Half precision: what the calls hand to one another and the filters take 16 bits a number (IEEE binary16: about three
-   * digits, at most 65504); sums are made in float32 all the same. `results` are the slots that are read after a run:
-   * they, and what no call writes, keep their 32 bits. Where there is none, prepare() rejects with halfRefusal, and for
-   * a call that cannot be carried out so it rejects with an error that names the kernel.
+   * digits, at most 65504); sums are made in float32 all the same. `results` are the slots that are read after a run, or
+   * live on: they, and what no call writes, keep their 32 bits. A kernel that has no form for halves is done in full.
+   * `isTraining` for mixed precision, in which only the calls on whole batches of images are done in halves.
+   * Where there is none, prepare() rejects with halfRefusal.
    */
-  half?: { readonly results: ReadonlySet<Slot> } | undefined;
+  half?: { readonly results: ReadonlySet<Slot>; readonly isTraining?: boolean } | undefined;
 }
 
 /** @param compiled modules or pipelines that are ready, of `total` that this preparation compiles */

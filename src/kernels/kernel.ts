@@ -413,7 +413,7 @@ export interface KernelTable extends GraphKernelTable {
   // What ends a training step. These change numbers in place: their outputs are read, too (see isUpdate).
 
   /**
-   * PyTorch's SGD without dampening. With g = gradient + weightDecay * parameter:
+   * PyTorch's SGD without dampening. With g = gradientFactor * gradient + weightDecay * parameter:
    *   velocity = momentum * velocity + g
    *   parameter = parameter - rate * (nesterov ? g + momentum * velocity : velocity)
    * Without a velocity the parameter goes along g itself.
@@ -423,6 +423,8 @@ export interface KernelTable extends GraphKernelTable {
     outputs: { parameter: Slot; velocity?: Slot | undefined };
     attributes: {
       length: number;
+      /** Takes back what the loss was scaled by; 1 where it was not. */
+      gradientFactor: number;
       rate: number;
       momentum: number;
       weightDecay: number;
@@ -430,9 +432,9 @@ export interface KernelTable extends GraphKernelTable {
     };
   };
   /**
-   * AdamW, the corrections of bias inside rate and epsilon, decay inside shrink:
-   *   mean = beta1 * mean + (1 - beta1) * gradient
-   *   square = beta2 * square + (1 - beta2) * gradient^2
+   * AdamW, the corrections of bias inside rate and epsilon, decay inside shrink. With g = gradientFactor * gradient:
+   *   mean = beta1 * mean + (1 - beta1) * g
+   *   square = beta2 * square + (1 - beta2) * g^2
    *   parameter = parameter * shrink - rate * mean / (sqrt(square) + epsilon)
    */
   adamStep: {
@@ -440,6 +442,8 @@ export interface KernelTable extends GraphKernelTable {
     outputs: { parameter: Slot; mean: Slot; square: Slot };
     attributes: {
       length: number;
+      /** As in sgdStep. */
+      gradientFactor: number;
       beta1: number;
       beta2: number;
       rate: number;
@@ -487,6 +491,6 @@ export const isUpdate = (call: KernelCall): call is UpdateCall =>
 export const SCALARS: { readonly [K in KernelName]?: readonly (keyof KernelTable[K]['attributes'])[] } = {
   scale: ['factor', 'offset'],
   combine: ['leftFactor', 'rightFactor'],
-  sgdStep: ['rate'],
-  adamStep: ['rate', 'epsilon', 'shrink'],
+  sgdStep: ['gradientFactor', 'rate'],
+  adamStep: ['gradientFactor', 'rate', 'epsilon', 'shrink'],
 };

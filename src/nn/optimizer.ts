@@ -19,6 +19,7 @@ export interface OptimizerOptions {
 interface Update {
   parameter: Tensor;
   gradient: Tensor;
+  gradientFactor: number;
   memory: ReadonlyMap<string, Tensor>;
   weightDecay: number;
 }
@@ -53,8 +54,11 @@ export abstract class Optimizer {
     return this.#steps;
   }
 
-  /** @param gradients one for each of `parameters`, in their order, as `gradients(loss, [...parameters.values()])` gives them */
-  step(gradients: readonly Tensor[]): void {
+  /**
+   * @param gradients one for each of `parameters`, in their order, as `gradients(loss, [...parameters.values()])` gives them
+   * @param scale     how many times too large they are, because the loss was scaled
+   */
+  step(gradients: readonly Tensor[], scale = 1): void {
     if (gradients.length !== this.parameters.size)
       throw new Error(`optimizer: ${gradients.length} gradients for ${this.parameters.size} parameters`);
     this.#steps++;
@@ -62,7 +66,8 @@ export abstract class Optimizer {
     for (const [path, parameter] of this.parameters) {
       const gradient = gradients[index++];
       const memory = this.#memories.get(path) ?? new Map<string, Tensor>();
-      this.update({ parameter, gradient, memory, weightDecay: this.#weightDecay(path, parameter) });
+      const weightDecay = this.#weightDecay(path, parameter);
+      this.update({ parameter, gradient, gradientFactor: 1 / scale, memory, weightDecay });
     }
   }
 
@@ -135,10 +140,10 @@ export class Sgd extends Optimizer {
     this.#nesterov = nesterov;
   }
 
-  protected update({ parameter, gradient, memory, weightDecay }: Update): void {
+  protected update({ parameter, gradient, gradientFactor, memory, weightDecay }: Update): void {
     const [rate, momentum, nesterov] = [this.learningRate, this.#momentum, this.#nesterov];
     const velocity = momentum > 0 ? remembered(memory, 'velocity') : undefined;
-    sgdStep(parameter, gradient, velocity, { rate, momentum, weightDecay, nesterov });
+    sgdStep(parameter, gradient, velocity, { gradientFactor, rate, momentum, weightDecay, nesterov });
   }
 }
 
@@ -167,7 +172,7 @@ export class AdamW extends Optimizer {
     this.#epsilon = epsilon;
   }
 
-  protected update({ parameter, gradient, memory, weightDecay }: Update): void {
+  protected update({ parameter, gradient, gradientFactor, memory, weightDecay }: Update): void {
     const [beta1, beta2] = this.#betas;
     const mean = remembered(memory, 'mean');
     const square = remembered(memory, 'square');
@@ -177,7 +182,7 @@ export class AdamW extends Optimizer {
       gradient,
       { mean, square },
       {
-        ...{ beta1, beta2 },
+        ...{ gradientFactor, beta1, beta2 },
         rate: (this.learningRate * correction) / (1 - beta1 ** this.steps),
         epsilon: this.#epsilon * correction,
         shrink: 1 - this.learningRate * weightDecay,

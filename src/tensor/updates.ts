@@ -7,7 +7,12 @@ function expectShape(update: string, role: string, tensor: Tensor, like: Tensor)
     throw new ShapeError(`${update}: ${role} ${formatShape(tensor.shape)}, expected ${formatShape(like.shape)}`);
 }
 
-export interface SgdStep {
+/** What the gradient is multiplied by first: it takes back what the loss was scaled by. */
+interface Scaled {
+  gradientFactor?: number;
+}
+
+export interface SgdStep extends Scaled {
   /** The learning rate. */
   rate: number;
   momentum: number;
@@ -16,7 +21,8 @@ export interface SgdStep {
 }
 
 /**
- * A step of stochastic gradient descent, as PyTorch's SGD without dampening: with g = gradient + weightDecay * parameter,
+ * A step of stochastic gradient descent, as PyTorch's SGD without dampening: with
+ * g = gradientFactor * gradient + weightDecay * parameter,
  *   velocity = momentum * velocity + g
  *   parameter = parameter - rate * (nesterov ? g + momentum * velocity : velocity)
  *
@@ -30,11 +36,11 @@ export function sgdStep(parameter: Tensor, gradient: Tensor, velocity: Tensor | 
     kernel: 'sgdStep',
     inputs: { gradient: gradient.slot },
     outputs: { parameter: parameter.slot, velocity: velocity?.slot },
-    attributes: { length: parameter.size, ...step },
+    attributes: { length: parameter.size, gradientFactor: 1, ...step },
   });
 }
 
-export interface AdamStep {
+export interface AdamStep extends Scaled {
   /** How much of the mean of gradients stays. */
   beta1: number;
   /** How much of the mean of their squares stays. */
@@ -47,9 +53,9 @@ export interface AdamStep {
 }
 
 /**
- * A step of AdamW (Kingma and Ba 2015; Loshchilov and Hutter 2019):
- *   mean = beta1 * mean + (1 - beta1) * gradient
- *   square = beta2 * square + (1 - beta2) * gradient^2
+ * A step of AdamW (Kingma and Ba 2015; Loshchilov and Hutter 2019), with g = gradientFactor * gradient:
+ *   mean = beta1 * mean + (1 - beta1) * g
+ *   square = beta2 * square + (1 - beta2) * g^2
  *   parameter = parameter * shrink - rate * mean / (sqrt(square) + epsilon)
  *
  * @throws ShapeError for another shape than the parameter's
@@ -66,7 +72,7 @@ export function adamStep(
     kernel: 'adamStep',
     inputs: { gradient: gradient.slot },
     outputs: { parameter: parameter.slot, mean: mean.slot, square: square.slot },
-    attributes: { length: parameter.size, ...step },
+    attributes: { length: parameter.size, gradientFactor: 1, ...step },
   });
 }
 

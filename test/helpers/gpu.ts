@@ -37,13 +37,15 @@ export async function requestTestDevice(): Promise<GPUDevice | undefined> {
   return adapter ? adapter.requestDevice() : skip('no adapter');
 }
 
-/** A device that has halves and computes nothing: Dawn checks shaders, bindings and copies on it as on a card. */
+/** A device that has halves and small matrices, and computes nothing: Dawn checks shaders, bindings and copies on it as on a card. */
 export async function requestIdleDevice(): Promise<GPUDevice> {
   const { create } = await import('webgpu');
-  held = create(['backend=null']);
+  held = create(['backend=null', 'enable-dawn-features=allow_unsafe_apis']);
   const adapter = await held.requestAdapter();
   if (!adapter) throw new Error('Dawn has no device that computes nothing');
-  return adapter.requestDevice({ requiredFeatures: ['shader-f16'] });
+  const isListed = (name: string): name is GPUFeatureName => adapter.features.has(name);
+  const features = ['shader-f16', 'subgroups', 'chromium-experimental-subgroup-matrix'];
+  return adapter.requestDevice({ requiredFeatures: features.filter(isListed) });
 }
 
 /** Counts the calls of some of a device's methods, until it is disposed of. */

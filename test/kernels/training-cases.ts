@@ -423,7 +423,7 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
         kernel: 'sgdStep',
         inputs: { gradient: input(length) },
         outputs: { parameter: input(length), velocity: options.momentum > 0 ? input(length) : undefined },
-        attributes: { length, rate: 0.1, ...options },
+        attributes: { length, gradientFactor: 0.5, rate: 0.1, ...options },
       }),
     })),
   ),
@@ -435,7 +435,7 @@ export const TRAINING_CASES: { [K in TrainingKernel]: Case<K>[] } = {
       inputs: { gradient: input(length) },
       outputs: { parameter: input(length), mean: input(length), square: input(length, (x) => x * x) },
       attributes: {
-        ...{ length, beta1: 0.9, beta2: 0.99 },
+        ...{ length, gradientFactor: 0.5, beta1: 0.9, beta2: 0.99 },
         ...{ rate: 0.01, epsilon: 1e-3, shrink: 0.99 },
       },
     }),

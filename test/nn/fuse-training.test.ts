@@ -187,7 +187,7 @@ const sgdStep = (parameter: Slot, gradient: Slot): KernelCall<'sgdStep'> => ({
   kernel: 'sgdStep',
   inputs: { gradient },
   outputs: { parameter },
-  attributes: { length: LENGTH, rate: 1, momentum: 0, weightDecay: 0, nesterov: false },
+  attributes: { length: LENGTH, gradientFactor: 1, rate: 1, momentum: 0, weightDecay: 0, nesterov: false },
 });
 
 const kernels = (calls: readonly KernelCall[]): KernelName[] => calls.map(({ kernel }) => kernel);

@@ -1,14 +1,14 @@
 import type { ReferenceKernel } from './reference-kernel';
 
-// g = gradient[i] + weightDecay * parameter[i];   velocity[i] = momentum * velocity[i] + g
+// g = gradientFactor * gradient[i] + weightDecay * parameter[i];   velocity[i] = momentum * velocity[i] + g
 // parameter[i] = parameter[i] - rate * (nesterov ? g + momentum * velocity[i] : velocity[i])     (Sutskever et al. 2013)
 export const sgdStep: ReferenceKernel<'sgdStep'> = ({ inputs, outputs, attributes }, at) => {
-  const { length, rate, momentum, weightDecay, nesterov } = attributes;
+  const { length, gradientFactor, rate, momentum, weightDecay, nesterov } = attributes;
   const gradient = at(inputs.gradient);
   const parameter = at(outputs.parameter);
   const velocity = outputs.velocity && at(outputs.velocity);
   for (let i = 0; i < length; i++) {
-    const g = gradient[i] + weightDecay * parameter[i];
+    const g = gradientFactor * gradient[i] + weightDecay * parameter[i];
     let direction = g;
     if (velocity) {
       velocity[i] = momentum * velocity[i] + g;

@@ -6,20 +6,20 @@ import type { Job, Planning } from './job';
 
 /** First the two averages, then the parameter, each in place. */
 export const adamStep = ({ inputs, outputs, attributes }: KernelCall<'adamStep'>, { address }: Planning): Job[] => {
-  const { length, beta1, beta2, rate, epsilon, shrink } = attributes;
+  const { length, gradientFactor, beta1, beta2, rate, epsilon, shrink } = attributes;
   const gradient = address(inputs.gradient);
   const [parameter, mean, square] = [outputs.parameter, outputs.mean, outputs.square].map(address);
   return [
     combineJob({
-      ...{ length, leftFactor: beta1, rightFactor: 1 - beta1 },
+      ...{ length, leftFactor: beta1, rightFactor: (1 - beta1) * gradientFactor },
       ...{ left: mean, right: gradient, output: mean },
     }),
     elementwiseJob({
       ...{ key: 'adamStep square', length, output: square },
       streams: [square, gradient],
-      factors: [beta2, 1 - beta2],
-      compute(f, { streams, factors: [kept, share] }) {
-        const g = f.let(streams[1]);
+      factors: [beta2, 1 - beta2, gradientFactor],
+      compute(f, { streams, factors: [kept, share, unscaled] }) {
+        const g = f.let(f32x4.mul(unscaled, streams[1]));
         return f32x4.add(f32x4.mul(kept, streams[0]), f32x4.mul(share, f32x4.mul(g, g)));
       },
     }),

@@ -5,7 +5,7 @@ import type { Job, Planning } from './job';
 
 /** First the velocity, then the parameter, each in place: both need the parameter as it was. */
 export const sgdStep = ({ inputs, outputs, attributes }: KernelCall<'sgdStep'>, { address }: Planning): Job[] => {
-  const { length, rate, momentum, weightDecay, nesterov } = attributes;
+  const { length, gradientFactor, rate, momentum, weightDecay, nesterov } = attributes;
   const gradient = address(inputs.gradient);
   const parameter = address(outputs.parameter);
   if (!outputs.velocity)
@@ -13,25 +13,25 @@ export const sgdStep = ({ inputs, outputs, attributes }: KernelCall<'sgdStep'>, 
       elementwiseJob({
         ...{ key: 'sgdStep', length, output: parameter },
         streams: [gradient, parameter],
-        factors: [rate, weightDecay],
-        compute: (_, { streams: [g, p], factors: [speed, decay] }) =>
-          f32x4.sub(p, f32x4.mul(speed, decayed(g, p, decay))),
+        factors: [gradientFactor, rate, weightDecay],
+        compute: (_, { streams: [g, p], factors: [unscaled, speed, decay] }) =>
+          f32x4.sub(p, f32x4.mul(speed, decayed(f32x4.mul(unscaled, g), p, decay))),
       }),
     ];
   const velocity = address(outputs.velocity);
   const streams = [gradient, parameter, velocity];
-  const factors = [rate, weightDecay, momentum];
+  const factors = [gradientFactor, rate, weightDecay, momentum];
   return [
     elementwiseJob({
       ...{ key: 'sgdStep velocity', length, output: velocity, streams, factors },
-      compute: (_, { streams: [g, p, v], factors: [, decay, kept] }) =>
-        f32x4.add(f32x4.mul(kept, v), decayed(g, p, decay)),
+      compute: (_, { streams: [g, p, v], factors: [unscaled, , decay, kept] }) =>
+        f32x4.add(f32x4.mul(kept, v), decayed(f32x4.mul(unscaled, g), p, decay)),
     }),
     elementwiseJob({
       ...{ key: `sgdStep along velocity${nesterov ? ', ahead' : ''}`, length, output: parameter, streams, factors },
-      compute(f, { streams: [g, position, v], factors: [speed, decay, kept] }) {
+      compute(f, { streams: [g, position, v], factors: [unscaled, speed, decay, kept] }) {
         const p = f.let(position);
-        const direction = nesterov ? f32x4.add(decayed(g, p, decay), f32x4.mul(kept, v)) : v;
+        const direction = nesterov ? f32x4.add(decayed(f32x4.mul(unscaled, g), p, decay), f32x4.mul(kept, v)) : v;
         return f32x4.sub(p, f32x4.mul(speed, direction));
       },
     }),

@@ -1,7 +1,7 @@
 import { type WebgpuKernel, workgroupsFor } from './dispatch';
 
 export const adamStep: WebgpuKernel<'adamStep'> = ({ inputs, outputs, attributes }) => {
-  const { length, beta1, beta2, rate, epsilon, shrink } = attributes;
+  const { length, gradientFactor, beta1, beta2, rate, epsilon, shrink } = attributes;
   return [
     {
       shader: 'adamStep',
@@ -9,7 +9,7 @@ export const adamStep: WebgpuKernel<'adamStep'> = ({ inputs, outputs, attributes
       output: outputs.parameter,
       moreOutputs: [outputs.mean, outputs.square],
       integers: [length],
-      reals: [beta1, 1 - beta1, beta2, 1 - beta2, rate, epsilon, shrink],
+      reals: [gradientFactor, beta1, 1 - beta1, beta2, 1 - beta2, rate, epsilon, shrink],
       workgroups: workgroupsFor(length),
     },
   ];

@@ -28,6 +28,11 @@ export interface WebgpuOptions {
   subgroups?: boolean | undefined;
   /** What half precision keeps numbers in. With 'f32' everything but the rounding can be tried without shader-f16. */
   halves?: Storage | undefined;
+  /**
+   * Whether halves are multiplied in small matrices, on tensor cores; by default where the adapter has them. 'by hand' does
+   * in plain WGSL what they do, to try it.
+   */
+  matrices?: boolean | 'by hand' | undefined;
   /** Less than the device can, to test with small tensors what befalls large ones. */
   limits?: Partial<DispatchLimits> | undefined;
 }
@@ -66,6 +71,7 @@ export async function openWebgpu({
   tiles: findTiles,
   subgroups,
   halves = 'f16',
+  matrices: wantedMatrices,
   limits = {},
 }: WebgpuOptions = {}): Promise<WebgpuBackend> {
   const open = await openDevice(supplied, allowSoftware);
@@ -86,7 +92,11 @@ export async function openWebgpu({
   });
   const uploads = createUploads(device, commands, counts);
   const buffers = createBuffers(device, counts, commands.flush, limits.bindingBytes);
-  const pipelines = pipelinesOf(device, subgroups ?? open.foldsInSubgroups);
+  const matrices = wantedMatrices ?? (open.multipliesMatrices && halves === 'f16');
+  const pipelines = pipelinesOf(device, {
+    subgroups: subgroups ?? open.foldsInSubgroups,
+    matrices: matrices === 'by hand' ? 'by hand' : 'device',
+  });
   const workgroupLimit = limits.workgroups ?? device.limits.maxComputeWorkgroupsPerDimension;
 
   const profiler = createProfiler(open, commands, buffers, counts);
@@ -209,8 +219,12 @@ export async function openWebgpu({
     async prepare(calls, constants, { onProgress, half } = {}) {
       if (!half) return prepareProgram(preparedDispatches(calls), backstage, onProgress);
       if (halfRefusal !== undefined) throw new Error(halfRefusal);
-      const slots = { constants, results: half.results };
-      return prepareHalfProgram(calls, slots, halves, { ...backstage, note: profiler.note }, onProgress);
+      return prepareHalfProgram(
+        calls,
+        constants,
+        { onProgress, half },
+        { ...backstage, hasMatrices: matrices !== false, storage: halves, note: profiler.note },
+      );
     },
     prepareDispatches: (dispatches) => prepareProgram([dispatches], backstage),
 

@@ -3,7 +3,7 @@ import { tiledConv2d } from './conv2d';
 import { filterTilesFor, tiledFilterGradient, tiledInputGradient } from './conv2d-gradient';
 import type { Dispatch } from './dispatch';
 import { TILES, type Tile, tilesFor, workgroupsOf } from './gemm';
-import { pointwise } from './matmul';
+import { asConvolution } from './matmul';
 import { allowsWinograd, winogradConv2d, winogradInputGradient } from './winograd';
 
 /** One way to carry a call out. */
@@ -59,15 +59,8 @@ export function candidates(call: KernelCall): Candidate[] {
       );
     }
     case 'matmul': {
-      const { rows, inner, columns, transposeLeft, transposeRight, activation } = call.attributes;
-      if (transposeLeft || transposeRight) return [];
-      const { left, right, bias } = call.inputs;
-      return candidates({
-        kernel: 'conv2d',
-        inputs: { input: left, filter: right, bias },
-        outputs: call.outputs,
-        attributes: { ...pointwise(rows, inner, columns), activation },
-      });
+      const convolution = asConvolution(call);
+      return convolution ? candidates(convolution) : [];
     }
     default:
       return [];

@@ -1,7 +1,6 @@
-import type { KernelCall, Slot } from '../kernel';
+import type { Conv2dSizes, KernelCall, Slot } from '../kernel';
 import type { Dispatch, WebgpuKernel } from './dispatch';
-import { chooseTile, type Tile, tileConstants, tilesFor, workgroupsOf } from './gemm';
-import { lanesOf, withLanes } from './lanes';
+import { chooseTile, type MatrixTile, productWith, type Tile, tilesFor, workgroupsOf } from './gemm';
 import { sumParts } from './reduction';
 
 export const conv2dInputGradient: WebgpuKernel<'conv2dInputGradient'> = (call) => {
@@ -10,15 +9,14 @@ export const conv2dInputGradient: WebgpuKernel<'conv2dInputGradient'> = (call) =
 };
 
 /** The gradient of the input with a tile of one's choice. */
-export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile: Tile): Dispatch {
+export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile: Tile | MatrixTile): Dispatch {
   const { outputGradient, filter, addend } = call.inputs;
   const { batch, height, width, inChannels, outHeight, outWidth, outChannels } = call.attributes;
   const { filterHeight, filterWidth, strideY, strideX, top, left } = call.attributes;
   const phases = strideY * strideX;
   const rows = batch * Math.ceil(height / strideY) * Math.ceil(width / strideX);
   return {
-    shader: withLanes('conv2dInputGradient', lanesOf(inChannels, outChannels)),
-    constants: tileConstants(tile),
+    ...productWith('conv2dInputGradient', tile, inChannels, outChannels),
     inputs: [outputGradient, filter, addend],
     output: call.outputs.output,
     integers: [
@@ -52,33 +50,41 @@ const ENOUGH_WORKGROUPS = 1024;
 /** Positions that a part adds up at least, before another one is worth its second sum. */
 const LEAST_SHARE = 256;
 
+type FilterSizes = Pick<Conv2dSizes, 'filterHeight' | 'filterWidth' | 'inChannels' | 'outChannels'>;
+const rowsOf = ({ filterHeight, filterWidth, inChannels }: FilterSizes): number =>
+  filterHeight * filterWidth * inChannels;
+
+/** The first tile that the filter fills. Parts make up for a small number of tiles: only its size matters. */
+export const filterTile = <T extends Tile | MatrixTile>(tiles: readonly T[], sizes: FilterSizes): T =>
+  tiles.find((tile) => tile.rows <= rowsOf(sizes) && tile.columns <= sizes.outChannels) ?? tiles[tiles.length - 1];
+
+/** How many parts keep a card busy. */
+export const enoughParts = (tile: Tile | MatrixTile, sizes: FilterSizes): number =>
+  Math.ceil(ENOUGH_WORKGROUPS / workgroupsOf(tile, rowsOf(sizes), sizes.outChannels));
+
 export const conv2dFilterGradient: WebgpuKernel<'conv2dFilterGradient'> = (call) => {
-  const { filterHeight, filterWidth, inChannels, outChannels } = call.attributes;
-  const rows = filterHeight * filterWidth * inChannels;
-  // Parts make up for a small number of tiles, so only the size of the product matters.
-  const tiles = filterTilesFor(inChannels, outChannels);
-  const tile = tiles.find((one) => one.rows <= rows && one.columns <= outChannels) ?? tiles[tiles.length - 1];
-  return tiledFilterGradient(call, tile, Math.ceil(ENOUGH_WORKGROUPS / workgroupsOf(tile, rows, outChannels)));
+  const { inChannels, outChannels } = call.attributes;
+  const tile = filterTile(filterTilesFor(inChannels, outChannels), call.attributes);
+  return tiledFilterGradient(call, tile, enoughParts(tile, call.attributes));
 };
 
 /** The gradient of the filter with a tile of one's choice, in at most `mostParts` parts. */
 export function tiledFilterGradient(
   call: KernelCall<'conv2dFilterGradient'>,
-  tile: Tile,
+  tile: Tile | MatrixTile,
   mostParts: number,
 ): Dispatch[] {
   const { input, outputGradient } = call.inputs;
   const { batch, height, width, inChannels, outHeight, outWidth, outChannels } = call.attributes;
-  const { filterHeight, filterWidth, strideY, strideX, top, left } = call.attributes;
+  const { filterWidth, strideY, strideX, top, left } = call.attributes;
   const { output } = call.outputs;
-  const rows = filterHeight * filterWidth * inChannels;
+  const rows = rowsOf(call.attributes);
   const positions = batch * outHeight * outWidth;
   const wanted = Math.min(mostParts, Math.ceil(positions / LEAST_SHARE));
   const share = Math.ceil(positions / wanted / tile.inner) * tile.inner;
   const parts = Math.ceil(positions / share);
   const product = (to: Slot): Dispatch => ({
-    shader: withLanes('conv2dFilterGradient', lanesOf(inChannels, outChannels)),
-    constants: tileConstants(tile),
+    ...productWith('conv2dFilterGradient', tile, inChannels, outChannels),
     inputs: [input, outputGradient],
     output: to,
     integers: [

@@ -1,8 +1,7 @@
 import { type Conv2dSizes, isLinear, type KernelCall } from '../kernel';
 import { mergedMoments } from './batch-norm-training';
 import { ceilingOf, type Dispatch, type WebgpuKernel } from './dispatch';
-import { chooseTile, type Tile, tileConstants, tilesFor, workgroupsOf } from './gemm';
-import { lanesOf, withLanes } from './lanes';
+import { chooseTile, type MatrixTile, productWith, type Tile, tilesFor, workgroupsOf } from './gemm';
 
 export const conv2d: WebgpuKernel<'conv2d'> = (call) => {
   const { batch, outHeight, outWidth, inChannels, outChannels } = call.attributes;
@@ -11,13 +10,14 @@ export const conv2d: WebgpuKernel<'conv2d'> = (call) => {
 };
 
 /** The convolution with a tile of one's choice. */
-export function tiledConv2d({ inputs, outputs, attributes }: Parameters<typeof conv2d>[0], tile: Tile): Dispatch {
+export function tiledConv2d({ inputs, outputs, attributes }: KernelCall<'conv2d'>, tile: Tile | MatrixTile): Dispatch {
   const { input, filter, bias, residual } = inputs;
   const { batch, height, width, inChannels, outHeight, outWidth, outChannels } = attributes;
   const { filterHeight, filterWidth, strideY, strideX, top, left, activation } = attributes;
+  const { constants, ...product } = productWith('conv2d', tile, inChannels, outChannels);
   return {
-    shader: withLanes('conv2d', lanesOf(inChannels, outChannels)),
-    constants: { ...tileConstants(tile), POINTWISE: isPointwise(attributes) ? 1 : 0 },
+    ...product,
+    constants: { ...constants, POINTWISE: isPointwise(attributes) ? 1 : 0 },
     inputs: [input, filter, bias, residual],
     output: outputs.output,
     moreOutputs: [undefined], // moments, see conv2dWithMoments()

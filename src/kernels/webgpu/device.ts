@@ -11,6 +11,8 @@ export interface OpenDevice {
   readonly features: GpuFeatures;
   /** Whether shaders may fold in subgroups. Of a caller's device it is not known, and not done. */
   readonly foldsInSubgroups: boolean;
+  /** Whether a subgroup of 32 threads multiplies matrices of 16 x 16 halves into sums of 32 bits. */
+  readonly multipliesMatrices: boolean;
   /** Waits for the device; rejects with one clear error if the device is lost or has failed meanwhile. */
   settle<T>(promise: Promise<T>): Promise<T>;
   /** Throws if the device is known to be lost. */
@@ -83,6 +85,17 @@ export const isSoftwareAdapter = (info: GPUAdapterInfo): boolean =>
     `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
   );
 
+/** What an adapter multiplies, as Chromium's experiment tells it; @webgpu/types do not know of it. */
+interface MatrixConfig {
+  componentType: string;
+  resultComponentType: string;
+  M: number;
+  N: number;
+  K: number;
+}
+const matrixConfigsOf = (info: GPUAdapterInfo & { subgroupMatrixConfigs?: Iterable<MatrixConfig> }): MatrixConfig[] =>
+  Array.from(info.subgroupMatrixConfigs ?? []);
+
 const lossOf = ({ message, reason }: GPUDeviceLostInfo): Error =>
   new Error(`webgpu: the device was lost: ${message || reason}. Close what used it and open it again`);
 
@@ -125,6 +138,14 @@ function watch(device: GPUDevice, info: GPUAdapterInfo, gpu: GPU | undefined): O
       subgroupMatrices: device.features.has(FEATURES.subgroupMatrices),
     },
     foldsInSubgroups: subgroups && gpu?.wgslLanguageFeatures.has('subgroup_id') === true,
+    multipliesMatrices:
+      [FEATURES.half, FEATURES.subgroups, FEATURES.subgroupMatrices].every((name) => device.features.has(name)) &&
+      info.subgroupMinSize === 32 &&
+      info.subgroupMaxSize === 32 &&
+      matrixConfigsOf(info).some(
+        ({ componentType, resultComponentType, M, N, K }) =>
+          componentType === 'f16' && resultComponentType === 'f32' && [M, N, K].every((size) => size === 16),
+      ),
     assertAlive,
 
     async settle(promise) {

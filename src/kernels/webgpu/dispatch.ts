@@ -12,6 +12,8 @@ export interface Dispatch {
    * variants only; sizes go through the uniforms.
    */
   constants?: Readonly<Record<string, number>>;
+  /** Constants that stand in the shader's text: what workgroup memory of a size that must be known there depends on. */
+  sizes?: Readonly<Record<string, number>>;
   /** What `real` is in the shader: f32, unless it says otherwise. */
   storage?: Storage;
   /** Bindings 1, 2, ...: what the shader reads. An absent operand binds a dummy that the shader is told not to read. */

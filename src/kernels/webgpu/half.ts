@@ -1,62 +1,117 @@
-import type { PrepareProgress, Program } from '../backend';
-import type { KernelCall, Slot } from '../kernel';
-import { type Dispatch, workgroupsFor } from './dispatch';
+import type { PrepareOptions, Program } from '../backend';
+import type { KernelCall, KernelName, Slot } from '../kernel';
+import { type Dispatch, scratchOf, workgroupsFor } from './dispatch';
 import { lanesOf, withLanes } from './lanes';
+import { matrixDispatches } from './matrices';
 import type { Profiler } from './profile';
 import { type Backstage, prepareProgram } from './program';
 import type { ShaderName, Storage } from './shaders';
 import { View } from './view';
 
 /**
- * The shaders whose tensors are `real`, and which of their inputs are f32 all the same: vectors, a number for each
- * channel, which are few and are read often.
+ * What stays f32 in a shader whose tensors are `real`: vectors, a number for each channel, which are few and are read
+ * often, and sums that are not finished. Places count from 0.
  */
-const FULL_INPUTS: { readonly [S in ShaderName]?: readonly number[] } = {
-  activation: [],
-  activationVectors: [],
-  add: [],
-  addVectors: [],
-  averagePool2d: [],
-  batchNorm: [1, 2, 3, 4],
-  binary: [],
-  concat: [],
-  conv2d: [2, 5], // 5 the moments, which training alone wants
-  conv2dVectors: [2, 5],
-  conv2dInputGradient: [], // also the product with a transposed right operand
-  conv2dInputGradientVectors: [],
-  depthwiseConv2d: [2],
-  globalAveragePool: [],
-  l2Normalize: [],
-  maxPool2d: [],
-  multiply: [],
-  pad: [],
-  prelu: [1],
-  reduce: [],
-  resample: [1, 2],
-  resizeBilinear: [],
-  scale: [],
-  scaleShift: [1, 2],
-  sigmoid: [],
-  slice: [],
-  softmax: [],
-  unary: [],
-  view: [],
+interface HalfForm {
+  fullInputs: readonly number[];
+  fullOutputs?: readonly number[];
+}
+
+const ALL_HALF: HalfForm = { fullInputs: [] };
+const CONV2D: HalfForm = { fullInputs: [2], fullOutputs: [1] };
+const FILTER_GRADIENT: HalfForm = { fullInputs: [], fullOutputs: [0] };
+const BATCH_NORM_TRAINING: HalfForm = { fullInputs: [1, 2, 3] };
+const BATCH_NORM_SUMS: HalfForm = { fullInputs: [2], fullOutputs: [0, 1] };
+const BATCH_NORM_INPUT_GRADIENT: HalfForm = { fullInputs: [2, 3, 4, 5] };
+const CHANNEL_MOMENTS: HalfForm = { fullInputs: [], fullOutputs: [0] };
+
+const HALF_FORMS: { readonly [S in ShaderName]?: HalfForm } = {
+  activation: ALL_HALF,
+  activationVectors: ALL_HALF,
+  activationGradient: ALL_HALF,
+  activationGradientVectors: ALL_HALF,
+  add: ALL_HALF,
+  addVectors: ALL_HALF,
+  averagePool2d: ALL_HALF,
+  averagePool2dGradient: ALL_HALF,
+  batchNorm: { fullInputs: [1, 2, 3, 4] },
+  batchNormInputGradient: BATCH_NORM_INPUT_GRADIENT,
+  batchNormInputGradientVectors: BATCH_NORM_INPUT_GRADIENT,
+  batchNormSums: BATCH_NORM_SUMS,
+  batchNormSumsVectors: BATCH_NORM_SUMS,
+  batchNormTraining: BATCH_NORM_TRAINING,
+  batchNormTrainingVectors: BATCH_NORM_TRAINING,
+  binary: ALL_HALF,
+  channelMoments: CHANNEL_MOMENTS,
+  channelMomentsVectors: CHANNEL_MOMENTS,
+  concat: ALL_HALF,
+  conv2d: CONV2D,
+  conv2dVectors: CONV2D,
+  conv2dMatrices: CONV2D,
+  conv2dFilterGradient: FILTER_GRADIENT,
+  conv2dFilterGradientVectors: FILTER_GRADIENT,
+  conv2dFilterGradientMatrices: FILTER_GRADIENT,
+  conv2dInputGradient: ALL_HALF, // also the product with a transposed right operand
+  conv2dInputGradientVectors: ALL_HALF,
+  conv2dInputGradientMatrices: ALL_HALF,
+  crop: ALL_HALF,
+  depthwiseConv2d: { fullInputs: [2] },
+  globalAveragePool: ALL_HALF,
+  globalAveragePoolGradient: ALL_HALF,
+  l2Normalize: ALL_HALF,
+  maxPool2d: ALL_HALF,
+  maxPool2dGradient: ALL_HALF,
+  multiply: ALL_HALF,
+  pad: ALL_HALF,
+  prelu: { fullInputs: [1] },
+  reduce: ALL_HALF,
+  resample: { fullInputs: [1, 2] },
+  resizeBilinear: ALL_HALF,
+  scale: ALL_HALF,
+  scaleShift: { fullInputs: [1, 2] },
+  sigmoid: ALL_HALF,
+  slice: ALL_HALF,
+  softmax: ALL_HALF,
+  unary: ALL_HALF,
+  view: ALL_HALF,
 };
 
-/** The places of the inputs that stay f32 in a shader that can hold its tensors in halves; undefined for one that cannot. */
-export const fullInputsOf = (shader: ShaderName): readonly number[] | undefined => FULL_INPUTS[shader];
+/** Undefined for a shader that cannot hold its tensors in halves. */
+export const halfFormOf = (shader: ShaderName): HalfForm | undefined => HALF_FORMS[shader];
+
+/**
+ * What a step of training computes in halves: the calls on whole batches of images. All else is small, and is done in
+ * full: the embedding, what is made of it, the loss, and the optimiser.
+ */
+const TRAINED_IN_HALF: ReadonlySet<KernelName> = new Set<KernelName>([
+  'activation',
+  'activationGradient',
+  'add',
+  'averagePool2d',
+  'averagePool2dGradient',
+  'batchNormInputGradient',
+  'batchNormSums',
+  'batchNormTraining',
+  'channelMoments',
+  'conv2d',
+  'conv2dFilterGradient',
+  'conv2dInputGradient',
+  'crop',
+  'globalAveragePool',
+  'globalAveragePoolGradient',
+  'maxPool2d',
+  'maxPool2dGradient',
+  'pad',
+]);
 
 /** A program's dispatches in half precision, and what they need besides. */
 interface HalfDispatches {
-  /** Slots of no backend for what is kept in full as well: halves of constants, of inputs, of results. */
-  halves: Slot[];
+  /** Slots of no backend for numbers that are needed both ways. */
+  copies: Slot[];
   /** Makes the halves of constants, once. */
   once: Dispatch[];
-  /** Makes the halves of what else no call writes, in each run. */
-  before: Dispatch[];
-  ofCalls: Dispatch[][];
-  /** Makes results of their halves. */
-  after: Dispatch[];
+  /** For each call, what it reads made as it wants it, what it does, and what is read outside made of its halves. */
+  ofCalls: { before: Dispatch[]; dispatches: Dispatch[]; after: Dispatch[] }[];
   /** Constants that only `once` reads. */
   packed: Slot[];
 }
@@ -65,56 +120,32 @@ interface SlotsOfProgram {
   constants: ReadonlySet<Slot>;
   /** What is read after a run. */
   results: ReadonlySet<Slot>;
+  /** Whether a call may be done in halves, where its shaders can. */
+  isHalved(call: KernelCall): boolean;
 }
 
 /**
- * The same dispatches on halves. What a call writes for another one lies as halves in the very slot, half of which is
- * then empty; what the caller writes or reads keeps its slot of f32 and gets one of halves.
+ * The same dispatches on halves, as far as they can. What one of those writes lies as halves in the very slot, half of
+ * which is then empty; who reads it in full reads a copy, and who reads halves of what lies in full does so, too. What the
+ * caller writes or reads lies in full.
  *
- * @throws Error that names the kernel of a call that cannot be carried out so
+ * @throws Error that names the kernel of a call that must be cut in pieces
  */
 export function onHalves(
   calls: readonly { call: KernelCall; dispatches: readonly Dispatch[] }[],
-  { constants, results }: SlotsOfProgram,
+  { constants, results, isHalved }: SlotsOfProgram,
   storage: Storage,
 ): HalfDispatches {
-  const written = new Set<Slot>();
-  for (const { dispatches } of calls)
-    for (const { output, moreOutputs = [] } of dispatches)
-      for (const slot of [output, ...moreOutputs]) if (slot) written.add(slot);
+  const scratch = new Set(calls.flatMap(({ dispatches }) => dispatches.flatMap(scratchOf)));
+  /** Those whose own memory holds halves, as of the dispatch that is looked at. */
+  const inHalves = new Set<Slot>();
+  const halfCopies = new Map<Slot, Slot>();
+  const fullCopies = new Map<Slot, Slot>();
+  /** The copies that hold what their slots do. */
+  const upToDate = new Set<Slot>();
+  const readInFull = new Set<Slot>();
 
-  const halves = new Map<Slot, Slot>();
-  const halfOf = (slot: Slot): Slot => {
-    if (written.has(slot) && !results.has(slot)) return slot;
-    const half = halves.get(slot) ?? { length: storage === 'f16' ? Math.ceil(slot.length / 2) : slot.length };
-    halves.set(slot, half);
-    return half;
-  };
-  const inFull = new Set<Slot>();
-  const ofCalls = calls.map(({ call, dispatches }) =>
-    dispatches.map((dispatch): Dispatch => {
-      const { shader, inputs, output, moreOutputs = [] } = dispatch;
-      const refuse = (why: string) => new Error(`webgpu: ${call.kernel} cannot be done in half precision: ${why}`);
-      const fullInputs = FULL_INPUTS[shader];
-      if (!fullInputs) throw refuse(`its shader ${shader} has no form for it`);
-      if ([...inputs, output, ...moreOutputs].some((slot) => slot instanceof View))
-        throw refuse('an operand is too large to be bound at once; use a smaller batch');
-      const fullOf = (slot: Slot): Slot => {
-        if (written.has(slot)) throw refuse('a vector of channels is computed, and must be constant');
-        inFull.add(slot);
-        return slot;
-      };
-      return {
-        ...dispatch,
-        storage,
-        inputs: inputs.map((slot, k) => slot && (fullInputs.includes(k) ? fullOf(slot) : halfOf(slot))),
-        output: halfOf(output),
-        moreOutputs: moreOutputs.map((slot) => slot && halfOf(slot)),
-      };
-    }),
-  );
-
-  const convert = (shader: 'narrow' | 'widen', length: number, input: Slot, output: Slot): Dispatch => {
+  const convert = (shader: 'narrow' | 'widen', { length }: Slot, input: Slot, output: Slot): Dispatch => {
     const lanes = lanesOf(length);
     return {
       shader: withLanes(shader, lanes),
@@ -125,54 +156,120 @@ export function onHalves(
       workgroups: workgroupsFor(length / lanes),
     };
   };
-  const narrow = (isWanted: (slot: Slot) => boolean): Dispatch[] =>
-    [...halves].flatMap(([slot, half]) => (isWanted(slot) ? [convert('narrow', slot.length, slot, half)] : []));
+  const halfCopyOf = (slot: Slot): Slot => {
+    const copy = halfCopies.get(slot) ?? { length: storage === 'f16' ? Math.ceil(slot.length / 2) : slot.length };
+    halfCopies.set(slot, copy);
+    return copy;
+  };
+  const fullCopyOf = (slot: Slot): Slot => {
+    const copy = fullCopies.get(slot) ?? { length: slot.length };
+    fullCopies.set(slot, copy);
+    return copy;
+  };
+
+  const once: Dispatch[] = [];
+  const ofCalls = calls.map(({ call, dispatches }) => {
+    const before: Dispatch[] = [];
+    const after: Dispatch[] = [];
+    const read = (slot: Slot, asHalves: boolean): Slot => {
+      if (!asHalves) readInFull.add(slot);
+      if (inHalves.has(slot) === asHalves) return slot;
+      const copy = asHalves ? halfCopyOf(slot) : fullCopyOf(slot);
+      if (!upToDate.has(copy))
+        (constants.has(slot) ? once : before).push(convert(asHalves ? 'narrow' : 'widen', slot, slot, copy));
+      upToDate.add(copy);
+      return copy;
+    };
+    const write = (slot: Slot, asHalves: boolean): Slot => {
+      for (const copies of [halfCopies, fullCopies]) {
+        const copy = copies.get(slot);
+        if (copy) upToDate.delete(copy);
+      }
+      inHalves.delete(slot);
+      if (!asHalves) return slot;
+      if (!results.has(slot)) {
+        inHalves.add(slot);
+        return slot;
+      }
+      const copy = halfCopyOf(slot);
+      upToDate.add(copy);
+      after.push(convert('widen', slot, copy, slot));
+      return copy;
+    };
+    const made = dispatches.map((dispatch): Dispatch => {
+      const { shader, inputs, output, moreOutputs = [] } = dispatch;
+      const form = isHalved(call) ? HALF_FORMS[shader] : undefined;
+      const isReal = (_: unknown, place: number) => form !== undefined && !form.fullInputs.includes(place);
+      // Sums that a dispatch before it has left in full are added up in full.
+      const isHalf = form && !inputs.filter(isReal).some((slot) => slot && scratch.has(slot) && !inHalves.has(slot));
+      if ([...inputs, output, ...moreOutputs].some((slot) => slot instanceof View))
+        throw new Error(
+          `webgpu: ${call.kernel} cannot be done in half precision: an operand is too large to be bound at once; use a smaller batch`,
+        );
+      const halfOutput = (place: number) => isHalf === true && !form.fullOutputs?.includes(place);
+      const changed = {
+        inputs: inputs.map((slot, place) => slot && read(slot, isHalf === true && !form.fullInputs.includes(place))),
+        output: write(output, halfOutput(0)),
+        moreOutputs: moreOutputs.map((slot, k) => slot && write(slot, halfOutput(1 + k))),
+      };
+      return { ...dispatch, ...changed, ...(isHalf && { storage }) };
+    });
+    return { before, dispatches: made, after };
+  });
   return {
-    halves: [...halves.values()],
-    once: narrow((slot) => constants.has(slot)),
-    before: narrow((slot) => !constants.has(slot) && !written.has(slot)),
+    copies: [...halfCopies.values(), ...fullCopies.values()],
+    once,
     ofCalls,
-    after: [...halves].flatMap(([slot, half]) =>
-      results.has(slot) ? [convert('widen', slot.length, half, slot)] : [],
-    ),
-    packed: [...constants].filter((slot) => halves.has(slot) && !inFull.has(slot)),
+    packed: [...constants].filter((slot) => halfCopies.has(slot) && !readInFull.has(slot)),
   };
 }
 
+/** What prepareHalfProgram() needs of a backend. */
+interface HalfBackstage extends Backstage {
+  /** Whether small matrices are multiplied by the device, or by hand. */
+  hasMatrices: boolean;
+  storage: Storage;
+  note: Profiler['note'];
+}
+
 /**
- * As prepareProgram(), in half precision. The program has halves of the constants of its own, and cannot be changed.
+ * As prepareProgram(), in half precision. The program has halves of the constants of its own.
  * @param storage f16; with f32 it computes the same without the rounding
  */
 export async function prepareHalfProgram(
   calls: readonly KernelCall[],
-  slots: SlotsOfProgram,
-  storage: Storage,
-  backstage: Backstage & Pick<Profiler, 'note'>,
-  onProgress?: PrepareProgress,
+  constants: ReadonlySet<Slot>,
+  { onProgress, half }: PrepareOptions & { half: NonNullable<PrepareOptions['half']> },
+  { hasMatrices, storage, note, ...backstage }: HalfBackstage,
 ): Promise<Program> {
-  const { buffers, note, dispatchesFor } = backstage;
-  const wanted = calls.map((call) => ({ call, dispatches: dispatchesFor(call) }));
-  const { halves, once, before, ofCalls, after, packed } = onHalves(wanted, slots, storage);
-  for (const [k, dispatches] of ofCalls.entries()) note(calls[k], dispatches);
+  const { buffers, dispatchesFor } = backstage;
+  const isHalved = ({ kernel }: KernelCall) => !half.isTraining || TRAINED_IN_HALF.has(kernel);
+  const wanted = calls.map((call) => ({
+    call,
+    dispatches: (hasMatrices && isHalved(call) ? matrixDispatches(call) : undefined) ?? dispatchesFor(call),
+  }));
+  const slots = { constants, results: half.results, isHalved };
+  const { copies, once, ofCalls, packed } = onHalves(wanted, slots, storage);
+  for (const [k, { before, dispatches, after }] of ofCalls.entries())
+    note(calls[k], [...before, ...dispatches, ...after]);
 
   const lent: Slot[] = [];
   const release = () => {
     for (const slot of lent.splice(0)) buffers.free(slot);
   };
   try {
-    for (const slot of halves) {
+    for (const slot of copies) {
       buffers.lend(slot);
       lent.push(slot);
     }
     const packing = await prepareProgram([once], backstage);
     packing.run();
     packing.free();
-    const program = await prepareProgram([before, ...ofCalls, after], backstage, onProgress);
+    const parts = ofCalls.flatMap(({ before, dispatches, after }) => [before, dispatches, after]);
+    const program = await prepareProgram(parts, backstage, onProgress);
     return {
       packed,
-      change() {
-        throw new Error('webgpu: a program in half precision cannot be changed');
-      },
+      change: (changed) => program.change(new Map(Array.from(changed, ([index, call]) => [3 * index + 1, call]))),
       run: program.run,
       free() {
         program.free();

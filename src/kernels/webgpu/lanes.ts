@@ -1,7 +1,7 @@
 import type { ShaderName } from './shaders';
 
 /** Shaders that are written once for numbers (lanes-1.wgsl) and for vectors of four (lanes-4.wgsl). */
-type LaneShader =
+export type LaneShader =
   | 'activation'
   | 'activationGradient'
   | 'add'

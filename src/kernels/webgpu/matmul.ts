@@ -1,4 +1,4 @@
-import { type Activation, type Conv2dSizes, isLinear, type Slot } from '../kernel';
+import { type Activation, type Conv2dSizes, isLinear, type KernelCall, type Slot } from '../kernel';
 import { activation as activate } from './activation';
 import { add } from './add';
 import { conv2d } from './conv2d';
@@ -22,22 +22,30 @@ export const pointwise = (batch: number, inChannels: number, outChannels: number
   left: 0,
 });
 
+/** A product of matrices neither of which is transposed, as what it is carried out as. */
+export function asConvolution({ inputs, outputs, attributes }: KernelCall<'matmul'>): KernelCall<'conv2d'> | undefined {
+  const { rows, inner, columns, transposeLeft, transposeRight, activation } = attributes;
+  if (transposeLeft || transposeRight) return undefined;
+  return {
+    kernel: 'conv2d',
+    inputs: { input: inputs.left, filter: inputs.right, bias: inputs.bias },
+    outputs,
+    attributes: { ...pointwise(rows, inner, columns), activation },
+  };
+}
+
 /**
  * A product of matrices is a convolution of `rows` images of one pixel, and the same tiles serve. With one operand
  * transposed it is one of the convolution's gradients:
  *   left x right^T    what reaches the input: left are the gradients of the outputs, right is the filter [columns,inner]
  *   left^T x right    what reaches the filter [rows,columns]: `inner` images of left, the gradients of their outputs right
  */
-export const matmul: WebgpuKernel<'matmul'> = ({ inputs, outputs, attributes }) => {
+export const matmul: WebgpuKernel<'matmul'> = (call) => {
+  const convolution = asConvolution(call);
+  if (convolution) return conv2d(convolution);
+  const { inputs, outputs, attributes } = call;
   const { rows, inner, columns, transposeLeft, transposeRight, activation } = attributes;
   const { left, right, bias } = inputs;
-  if (!transposeLeft && !transposeRight)
-    return conv2d({
-      kernel: 'conv2d',
-      inputs: { input: left, filter: right, bias },
-      outputs,
-      attributes: { ...pointwise(rows, inner, columns), activation },
-    });
 
   const product = (output: Slot): Dispatch[] => {
     if (!transposeLeft)

@@ -1,7 +1,7 @@
 import type { PrepareProgress } from '../backend';
 import { BUFFER_USAGE, type Buffers } from './buffers';
 import { type Dispatch, UNIFORM_STRIDE } from './dispatch';
-import { type ShaderName, type Storage, shaderSource } from './shaders';
+import { type ShaderForm, shaderSource } from './shaders';
 import { wholeOf } from './view';
 
 const COMPUTE_STAGE = 0x4; // GPUShaderStage.COMPUTE, a global in browsers only
@@ -15,22 +15,28 @@ export interface Pipelines {
   bind(dispatch: Dispatch, buffers: Buffers, uniforms: GPUBuffer): GPUBindGroup;
 }
 
-const pipelinesOfDevices = new WeakMap<GPUDevice, Pipelines>();
-const pipelinesWithSubgroups = new WeakMap<GPUDevice, Pipelines>();
+/** Which of two forms the pieces of shaders have that come in two. */
+export type Forms = Pick<ShaderForm, 'subgroups' | 'matrices'>;
+
+const pipelinesOfDevices = new WeakMap<GPUDevice, Map<string, Pipelines>>();
 
 /** The pipelines of a device: a backend that is opened on it once more compiles none again. */
-export const pipelinesOf = (device: GPUDevice, subgroups: boolean): Pipelines =>
-  remembered(subgroups ? pipelinesWithSubgroups : pipelinesOfDevices, device, () => createPipelines(device, subgroups));
+export const pipelinesOf = (device: GPUDevice, forms: Forms): Pipelines =>
+  remembered(
+    remembered(pipelinesOfDevices, device, () => new Map<string, Pipelines>()),
+    JSON.stringify(forms),
+    () => createPipelines(device, forms),
+  );
 
-function createPipelines(device: GPUDevice, subgroups: boolean): Pipelines {
+function createPipelines(device: GPUDevice, { subgroups, matrices }: Forms): Pipelines {
   const modules = new Map<string, GPUShaderModule>();
   const layouts = new Map<string, { group: GPUBindGroupLayout; pipeline: GPUPipelineLayout }>();
   const pipelines = new Map<string, GPUComputePipeline>();
   const compiling = new Map<string, Promise<void>>();
 
-  const moduleOf = (shader: ShaderName, storage: Storage) =>
-    remembered(modules, `${shader} ${storage}`, () =>
-      device.createShaderModule({ label: shader, code: shaderSource(shader, subgroups, storage) }),
+  const moduleOf = ({ shader, storage, sizes }: Dispatch) =>
+    remembered(modules, `${shader} ${storage} ${inWords(sizes)}`, () =>
+      device.createShaderModule({ label: shader, code: shaderSource(shader, { subgroups, matrices, storage, sizes }) }),
     );
 
   /** Binding 0 the uniforms, then the inputs, then the outputs: the layout depends on their numbers only. */
@@ -52,15 +58,10 @@ function createPipelines(device: GPUDevice, subgroups: boolean): Pipelines {
       return { group, pipeline: device.createPipelineLayout({ bindGroupLayouts: [group] }) };
     });
 
-  const descriptor = ({
-    shader,
-    storage = 'f32',
-    constants = {},
-    ...slots
-  }: Dispatch): GPUComputePipelineDescriptor => ({
-    label: shader,
-    layout: layoutOf(slots).pipeline,
-    compute: { module: moduleOf(shader, storage), entryPoint: 'main', constants },
+  const descriptor = (dispatch: Dispatch): GPUComputePipelineDescriptor => ({
+    label: dispatch.shader,
+    layout: layoutOf(dispatch).pipeline,
+    compute: { module: moduleOf(dispatch), entryPoint: 'main', constants: dispatch.constants ?? {} },
   });
 
   /** Programs that are prepared at the same time share the pipelines under way. */
@@ -117,8 +118,10 @@ export const createUniformBuffer = (device: GPUDevice, count: number): GPUBuffer
   });
 
 /** Dispatches with equal keys share a pipeline. */
-export const keyOf = ({ shader, storage = 'f32', constants = {} }: Dispatch): string =>
-  `${shader} ${storage} ${Object.entries(constants).flat().join(' ')}`;
+export const keyOf = ({ shader, storage = 'f32', constants, sizes }: Dispatch): string =>
+  `${shader} ${storage} ${inWords(constants)} ${inWords(sizes)}`;
+
+const inWords = (constants: Dispatch['constants'] = {}): string => Object.entries(constants).flat().join(' ');
 
 interface Memory<K, V> {
   get(key: K): V | undefined;

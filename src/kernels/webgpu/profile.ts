@@ -12,6 +12,8 @@ export interface ProfiledCall {
   call: KernelCall | undefined;
   /** In the order in which they ran. */
   shaders: ShaderName[];
+  /** Whether it was done in halves, or the largest part of it. */
+  isHalf: boolean;
   /** On the GPU, from the beginning of each dispatch to its end; undefined where the device takes no timestamps. */
   milliseconds: number | undefined;
 }
@@ -46,10 +48,11 @@ export function createProfiler(open: OpenDevice, commands: Commands, buffers: Bu
     for (const [k, dispatch] of dispatches.entries()) {
       const origin = origins.get(dispatch);
       const goesOn = origin && last && origin.call === last.call && origin.place > last.place;
-      if (!goesOn) calls.push({ call: origin?.call, shaders: [], milliseconds: times && 0 });
+      if (!goesOn) calls.push({ call: origin?.call, shaders: [], isHalf: false, milliseconds: times && 0 });
       last = origin;
       const entry = calls[calls.length - 1];
       entry.shaders.push(dispatch.shader);
+      entry.isHalf ||= dispatch.storage === 'f16';
       if (times && entry.milliseconds !== undefined) entry.milliseconds += times[k];
     }
     return calls;

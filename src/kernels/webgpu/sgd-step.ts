@@ -7,7 +7,7 @@ export const sgdStep: WebgpuKernel<'sgdStep'> = ({ inputs, outputs, attributes }
     output: outputs.parameter,
     moreOutputs: [outputs.velocity],
     integers: [attributes.length, outputs.velocity ? 1 : 0, attributes.nesterov ? 1 : 0],
-    reals: [attributes.rate, attributes.momentum, attributes.weightDecay],
+    reals: [attributes.gradientFactor, attributes.rate, attributes.momentum, attributes.weightDecay],
     workgroups: workgroupsFor(attributes.length),
   },
 ];

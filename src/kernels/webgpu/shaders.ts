@@ -22,6 +22,7 @@ import depthwiseConv2dFilterGradient from '../../../shaders/depthwise-conv2d-fil
 import depthwiseConv2dInputGradient from '../../../shaders/depthwise-conv2d-input-gradient.wgsl';
 import divideByRoot from '../../../shaders/divide-by-root.wgsl';
 import gemm from '../../../shaders/gemm.wgsl';
+import gemmMatrices from '../../../shaders/gemm-matrices.wgsl';
 import globalAveragePool from '../../../shaders/global-average-pool.wgsl';
 import globalAveragePoolGradient from '../../../shaders/global-average-pool-gradient.wgsl';
 import l2Normalize from '../../../shaders/l2-normalize.wgsl';
@@ -29,6 +30,8 @@ import l2NormalizeGradient from '../../../shaders/l2-normalize-gradient.wgsl';
 import lanes from '../../../shaders/lanes.wgsl';
 import lanes1 from '../../../shaders/lanes-1.wgsl';
 import lanes4 from '../../../shaders/lanes-4.wgsl';
+import matrices from '../../../shaders/matrices.wgsl';
+import matricesByHand from '../../../shaders/matrices-by-hand.wgsl';
 import maxPool2d from '../../../shaders/max-pool2d.wgsl';
 import maxPool2dGradient from '../../../shaders/max-pool2d-gradient.wgsl';
 import multiply from '../../../shaders/multiply.wgsl';
@@ -84,9 +87,17 @@ const rowSources = {
   softmax,
 };
 
+/** Products on tensor cores: what a subgroup computes is one of two pieces. */
+const matrixSources = {
+  conv2dMatrices: vectors + gemmMatrices + conv2d,
+  conv2dInputGradientMatrices: vectors + gemmMatrices + conv2dInputGradient,
+  conv2dFilterGradientMatrices: vectors + gemmMatrices + conv2dFilterGradient,
+};
+
 /** Each file, after the pieces that it shares with others; some once for numbers and once for vectors of four. */
 const sources = {
   ...rowSources,
+  ...matrixSources,
   activationGradient: numbers + activationGradient,
   activationGradientVectors: vectors + activationGradient,
   activation: numbers + activation,
@@ -159,19 +170,37 @@ export type ShaderName = keyof typeof sources;
 
 export const SHADER_NAMES = Object.keys(sources).filter((name): name is ShaderName => name in sources);
 
+/** Whether a shader is a product of small matrices, whose text needs the sizes of a tile. */
+export const isOfMatrices = (shader: ShaderName): boolean => shader in matrixSources;
+
 /** What the buffers hold that a shader declares as `real`. */
 export type Storage = 'f32' | 'f16';
 
-/**
- * The text of a shader, after the few functions that all of them share.
- * @param subgroups whether the device has them, and WGSL their numbers (the language feature subgroup_id)
- * @param storage   f16 needs a device with shader-f16
- */
-export function shaderSource(shader: ShaderName, subgroups: boolean, storage: Storage = 'f32'): string {
-  const foldsRows = shader in rowSources;
-  const shared = `${prelude}\n${sources[shader]}`;
-  // What begins with a directive comes first of all, since it may stand only there: there is room for one.
-  if (storage === 'f16') return `${storageF16}\n${foldsRows ? rows : ''}\n${shared}`;
-  const piece = foldsRows && subgroups ? rowsSubgroups : foldsRows ? rows : '';
-  return `${piece}\n${storageF32}\n${shared}`;
+/** What a shader's text depends on. */
+export interface ShaderForm {
+  /** Whether rows are folded in subgroups: the device has them, and WGSL their numbers (the language feature subgroup_id). */
+  subgroups: boolean;
+  /** Who multiplies small matrices: the device, or plain WGSL in its place. */
+  matrices: 'device' | 'by hand';
+  /** f16 needs a device with shader-f16. Default f32. */
+  storage?: Storage | undefined;
+  /** Constants of the text; see Dispatch. */
+  sizes?: Readonly<Record<string, number>> | undefined;
+}
+
+const DIRECTIVE = /^enable .*;\n/gm;
+
+/** The text of a shader, after the pieces that it shares with others. */
+export function shaderSource(shader: ShaderName, form: ShaderForm): string {
+  const { subgroups, matrices: multiplier, storage = 'f32', sizes = {} } = form;
+  const text = [
+    storage === 'f16' ? storageF16 : storageF32,
+    ...(shader in rowSources ? [subgroups ? rowsSubgroups : rows] : []),
+    ...(isOfMatrices(shader) ? [multiplier === 'device' ? matrices : matricesByHand] : []),
+    ...Object.entries(sizes).map(([name, value]) => `const ${name} = ${value}u;`),
+    prelude,
+    sources[shader],
+  ].join('\n');
+  // Directives may stand only before everything else.
+  return [...(text.match(DIRECTIVE) ?? []), text.replace(DIRECTIVE, '')].join('');
 }

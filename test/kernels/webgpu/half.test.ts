@@ -1,18 +1,20 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Backend } from '../../../src/kernels/backend';
-import type { KernelName } from '../../../src/kernels/kernel';
+import type { KernelCall, KernelName, Slot } from '../../../src/kernels/kernel';
 import { openReference } from '../../../src/kernels/reference/backend';
 import { openWebgpu, type WebgpuBackend } from '../../../src/kernels/webgpu/backend';
-import { fullInputsOf } from '../../../src/kernels/webgpu/half';
+import { MATRIX_TILES, matrixSizes } from '../../../src/kernels/webgpu/gemm';
+import { halfFormOf, onHalves } from '../../../src/kernels/webgpu/half';
 import { dispatchesOf } from '../../../src/kernels/webgpu/kernels';
-import { SHADER_NAMES, type ShaderName, shaderSource } from '../../../src/kernels/webgpu/shaders';
+import { isOfMatrices, SHADER_NAMES, type ShaderName, shaderSource } from '../../../src/kernels/webgpu/shaders';
 import { shapeKey } from '../../../src/kernels/webgpu/tile-table';
 import { compile } from '../../../src/nn/compile';
 import { MiniResNet } from '../../../src/nn/mini-resnet';
 import { random } from '../../../src/tensor/random';
 import { testGpu, testOnEachDevice } from '../../helpers/devices';
 import { requestIdleDevice } from '../../helpers/gpu';
+import { toHalf } from '../../helpers/halves';
 import { assertClose, rejection } from '../../helpers/numbers';
 import { type Case, KERNEL_CASES } from '../cases';
 import { callOf, largestError, results, TOLERANCE } from '../run-case';
@@ -23,100 +25,83 @@ const reference = openReference();
 /** Halves have 11 binary digits: each number read is off by 2^-12 of itself at most, or less. */
 const HALF_TOLERANCE = 1e-3;
 
-const TRAINING = 'only in training, whose gradients need the range of float32';
+const SMALL = 'small beside the images of a batch, and done in full in mixed precision';
+const UPDATE = 'changes parameters, whose steps are too small for halves';
 const OUTSIDE = 'works on photos and not in the plan of a network';
 /** Why a kernel has float32 only. */
 const FULL_ONLY: { readonly [K in KernelName]?: string } = {
-  activationGradient: TRAINING,
-  adamStep: TRAINING,
+  adamStep: UPDATE,
   affineWarp: OUTSIDE,
-  averagePool2dGradient: TRAINING,
-  batchNormInputGradient: TRAINING,
-  batchNormSums: TRAINING,
-  batchNormTraining: TRAINING,
-  channelMoments: TRAINING,
-  channelSums: TRAINING,
-  combine: TRAINING,
-  conv2dFilterGradient: TRAINING,
-  crop: TRAINING,
-  depthwiseConv2dFilterGradient: TRAINING,
-  depthwiseConv2dInputGradient: TRAINING,
-  divideByRoot: TRAINING,
-  globalAveragePoolGradient: TRAINING,
-  l2NormalizeGradient: TRAINING,
-  maxPool2dGradient: TRAINING,
-  preluInputGradient: TRAINING,
-  preluSlopesGradient: TRAINING,
-  repeat: TRAINING,
-  rightAnswers: TRAINING,
-  sgdStep: TRAINING,
-  sigmoidGradient: TRAINING,
-  softmaxCrossEntropy: TRAINING,
-  softmaxCrossEntropyGradient: TRAINING,
-  softmaxGradient: TRAINING,
-  updateMoments: TRAINING,
+  channelSums: SMALL,
+  combine: UPDATE,
+  depthwiseConv2dFilterGradient: 'no network that is trained here has depthwise layers',
+  depthwiseConv2dInputGradient: 'no network that is trained here has depthwise layers',
+  divideByRoot: UPDATE,
+  l2NormalizeGradient: SMALL,
+  preluInputGradient: 'no network that is trained here has PReLU',
+  preluSlopesGradient: 'no network that is trained here has PReLU',
+  repeat: SMALL,
+  rightAnswers: SMALL,
+  sgdStep: UPDATE,
+  sigmoidGradient: SMALL,
+  softmaxCrossEntropy: SMALL,
+  softmaxCrossEntropyGradient: SMALL,
+  softmaxGradient: SMALL,
+  updateMoments: UPDATE,
 };
 
 const shadersOf = (one: Case<KernelName>): ShaderName[] =>
   dispatchesOf(callOf(one), Number.POSITIVE_INFINITY).map(({ shader }) => shader);
 const hasHalfForm = (one: Case<KernelName>): boolean =>
-  shadersOf(one).every((shader) => fullInputsOf(shader) !== undefined);
+  shadersOf(one).some((shader) => halfFormOf(shader) !== undefined);
 
 /** Cases by kernel, those that have a form for halves. */
 const SUPPORTED = Object.entries(KERNEL_CASES)
   .filter(([kernel]) => !(kernel in FULL_ONLY))
   .map(([kernel, cases]) => ({ kernel, cases: cases.filter(hasHalfForm) }));
 
-const HALF_SHADERS = SHADER_NAMES.filter((shader) => fullInputsOf(shader) !== undefined);
+const HALF_SHADERS = SHADER_NAMES.filter((shader) => halfFormOf(shader) !== undefined);
 
 test('every kernel has a form for halves, or a reason why not', () => {
   for (const [kernel, cases] of Object.entries(KERNEL_CASES)) {
     const without = cases.filter((one) => !hasHalfForm(one)).map(({ title }) => title);
-    // The gradient of a dense layer's weights is a product with its left operand transposed.
-    const expected =
-      kernel in FULL_ONLY
-        ? cases
-        : cases.filter((one) => {
-            const call = callOf(one);
-            return call.kernel === 'matmul' && call.attributes.transposeLeft;
-          });
-    // The gradient of the input has a form, being also a product with its right operand transposed.
-    if (kernel !== 'conv2dInputGradient')
-      assert.equal(
-        without,
-        expected.map(({ title }) => title),
-        kernel,
-      );
+    assert.equal(without, kernel in FULL_ONLY ? cases.map(({ title }) => title) : [], kernel);
   }
 });
 
-test('shaders with a form for halves declare their tensors as real, and vectors of channels as f32', () => {
+test('shaders with a form for halves declare their tensors as real, and what stays in full as f32', () => {
   for (const shader of HALF_SHADERS) {
-    const full = fullInputsOf(shader) ?? [];
-    const bindings = shaderSource(shader, false).matchAll(
-      /@binding\((\d+)\) var<storage, read(?:_write)?> \w+: array<(\w+)>/g,
+    const { fullInputs = [], fullOutputs = [] } = halfFormOf(shader) ?? {};
+    const sizes = isOfMatrices(shader) ? matrixSizes(MATRIX_TILES[0]) : undefined;
+    const bindings = Array.from(
+      shaderSource(shader, { subgroups: false, matrices: 'by hand', sizes }).matchAll(
+        /@binding\((\d+)\) var<storage, (read|read_write)> \w+: array<(\w+)>/g,
+      ),
+      ([, binding, access, type]) => ({ place: Number(binding) - 1, isOutput: access === 'read_write', type }),
     );
-    let count = 0;
-    for (const [, binding, type] of bindings) {
-      count++;
-      const expected = full.includes(Number(binding) - 1) ? ['f32'] : ['real', 'Lanes'];
-      assert.ok(expected.includes(type), `${shader}: binding ${binding} is an array of ${type}`);
+    const inputs = bindings.filter(({ isOutput }) => !isOutput).length;
+    for (const { place, isOutput, type } of bindings) {
+      const isFull = isOutput ? fullOutputs.includes(place - inputs) : fullInputs.includes(place);
+      const expected = isFull ? ['f32', 'Numbers'] : ['real', 'Lanes'];
+      assert.ok(expected.includes(type), `${shader}: binding ${place + 1} is an array of ${type}`);
     }
-    assert.ok(count >= 2, `${shader}: its bindings were not found`);
+    assert.ok(bindings.length >= 2, `${shader}: its bindings were not found`);
   }
 });
 
-test('WGSL takes every shader with halves', async () => {
+test('WGSL takes every shader with halves, and tensor cores', async () => {
   const device = await requestIdleDevice();
   const conversions: ShaderName[] = ['narrow', 'narrowVectors', 'widen', 'widenVectors'];
-  for (const shader of [...HALF_SHADERS, ...conversions]) {
-    const module = device.createShaderModule({ code: shaderSource(shader, true, 'f16') });
-    const { messages } = await module.getCompilationInfo();
-    assert.equal(
-      messages.map(({ lineNum, message }) => `${shader}:${lineNum}: ${message}`),
-      [],
-    );
-  }
+  for (const shader of [...HALF_SHADERS, ...conversions])
+    for (const sizes of isOfMatrices(shader) ? MATRIX_TILES.map(matrixSizes) : [undefined])
+      for (const subgroups of [false, true]) {
+        const code = shaderSource(shader, { subgroups, matrices: 'device', storage: 'f16', sizes });
+        const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
+        assert.equal(
+          messages.map(({ lineNum, message }) => `${shader}:${lineNum}: ${message}`),
+          [],
+        );
+      }
   device.destroy();
 });
 
@@ -124,13 +109,6 @@ test('WGSL takes every shader with halves', async () => {
 async function openRehearsal(): Promise<WebgpuBackend | undefined> {
   const gpu = await testGpu();
   return gpu && openWebgpu({ device: gpu.device, halves: 'f32' });
-}
-
-/** The nearest number of eleven binary digits: a half, for all that is drawn here. */
-function toHalf(x: number): number {
-  if (x === 0 || !Number.isFinite(x)) return x;
-  const step = 2 ** (Math.floor(Math.log2(Math.abs(x))) - 10);
-  return Math.round(x / step) * step;
 }
 
 async function assertSupportedKernels(backend: WebgpuBackend, tolerance: number): Promise<void> {
@@ -271,47 +249,91 @@ testOnEachDevice(test, 'who has no halves says so and leaves nothing behind', as
   network.dispose();
 });
 
-test('a kernel without a form for halves is refused by name', async () => {
+test('what has no form for halves, and what it wants of others, is done in full; the rest goes on in halves', async () => {
   const backend = await openRehearsal();
   if (!backend) return;
-  const [input, output] = [backend.allocate(8), backend.allocate(4)];
+  const slots = Array.from({ length: 4 }, () => backend.allocate(8));
+  const [input, doubled, sums, output] = slots;
+  backend.write(input, [1, 2, 3, 4, 5, 6, 7, 8]);
   const before = backend.liveBytes;
-  const sums = {
-    kernel: 'channelSums',
-    inputs: { input },
-    outputs: { output },
-    attributes: { length: 8, channels: 4 },
-  } as const;
-  const refused = await rejection(backend.prepare([sums], new Set(), { half: { results: new Set([output]) } }));
-  assert.match(refused.message, /^webgpu: channelSums cannot be done in half precision: .*sumRows/);
-  const slopes = backend.allocate(4);
-  const computed = [
+  const activation = { slope: 1, ceiling: Number.POSITIVE_INFINITY };
+  const calls: KernelCall[] = [
     {
       kernel: 'scale',
-      inputs: { input: output },
-      outputs: { output: slopes },
-      attributes: { length: 4, factor: 2, offset: 0 },
+      inputs: { input },
+      outputs: { output: doubled },
+      attributes: { length: 8, factor: 2, offset: 0 },
     },
     {
-      kernel: 'prelu',
-      inputs: { input, slopes },
-      outputs: { output },
+      kernel: 'channelSums',
+      inputs: { input: doubled },
+      outputs: { output: sums },
       attributes: { length: 8, channels: 4 },
     },
-  ] as const;
-  const also = await rejection(backend.prepare(computed, new Set(), { half: { results: new Set() } }));
-  assert.match(also.message, /^webgpu: prelu cannot be done in half precision: a vector of channels is computed/);
-  backend.free(slopes);
+    {
+      kernel: 'add',
+      inputs: { left: doubled, right: sums },
+      outputs: { output },
+      attributes: { length: 8, rightLength: 4, activation },
+    },
+  ];
+  const program = await backend.prepare(calls, new Set(), { half: { results: new Set([output]) } });
+  program.run();
+  const expected = [14, 20, 26, 32, 22, 28, 34, 40];
+  assert.equal([...(await backend.read(output))].slice(0, 8), expected);
+  program.free();
   assert.is(backend.liveBytes, before);
+
+  // The same numbers lie in the same slots for a while in halves, for a while in full.
+  const storages = (isHalved: (call: KernelCall) => boolean) => {
+    const wanted = calls.map((call) => ({ call, dispatches: dispatchesOf(call, Number.POSITIVE_INFINITY) }));
+    const { ofCalls } = onHalves(wanted, { constants: new Set(), results: new Set([output]), isHalved }, 'f16');
+    return ofCalls.map(({ before, dispatches, after }) =>
+      [...before, ...dispatches, ...after].map(({ shader, storage = 'f32' }) => `${shader} ${storage}`),
+    );
+  };
+  assert.equal(
+    storages(() => true),
+    [
+      ['narrowVectors f16', 'scale f16'],
+      ['widenVectors f16', 'sumRowsVectors f32'],
+      ['narrowVectors f16', 'addVectors f16', 'widenVectors f16'],
+    ],
+  );
+  assert.equal(
+    storages(({ kernel }) => kernel === 'add'),
+    [
+      ['scale f32'],
+      ['sumRowsVectors f32'],
+      ['narrowVectors f16', 'narrowVectors f16', 'addVectors f16', 'widenVectors f16'],
+    ],
+  );
+  for (const slot of slots) backend.free(slot);
   await backend.close();
 });
 
-test('a program of halves cannot be changed', async () => {
+test('a program of halves takes new scalars, whatever stands before a call', async () => {
   const backend = await openRehearsal();
   if (!backend) return;
-  const program = await backend.prepare([], new Set(), { half: { results: new Set() } });
-  assert.throws(() => program.change(new Map()), /half precision cannot be changed/);
+  const slots = Array.from({ length: 3 }, () => backend.allocate(4));
+  const [input, middle, output] = slots;
+  backend.write(input, [1, 2, 3, 4]);
+  const scale = (from: Slot, to: Slot, factor: number): KernelCall => ({
+    kernel: 'scale',
+    inputs: { input: from },
+    outputs: { output: to },
+    attributes: { length: 4, factor, offset: 0 },
+  });
+  const program = await backend.prepare([scale(input, middle, 2), scale(middle, output, 3)], new Set(), {
+    half: { results: new Set([output]) },
+  });
+  program.run();
+  assert.equal([...(await backend.read(output))], [6, 12, 18, 24]);
+  program.change(new Map([[1, scale(middle, output, 5)]]));
+  program.run();
+  assert.equal([...(await backend.read(output))], [10, 20, 30, 40]);
   program.free();
+  for (const slot of slots) backend.free(slot);
   await backend.close();
 });
 

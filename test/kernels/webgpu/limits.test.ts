@@ -57,7 +57,7 @@ cut('a program takes other scalars in all pieces of a call', async () => {
     kernel: 'sgdStep',
     inputs: { gradient },
     outputs: { parameter },
-    attributes: { length, rate, momentum: 0, weightDecay: 0, nesterov: false },
+    attributes: { length, gradientFactor: 1, rate, momentum: 0, weightDecay: 0, nesterov: false },
   });
   const before = backend.counts.dispatches;
   const program = await backend.prepare([step(1), step(2)], new Set());

@@ -1,0 +1,143 @@
+import { suite } from 'uvu';
+import * as assert from 'uvu/assert';
+import type { Backend } from '../../../src/kernels/backend';
+import type { Conv2dSizes, KernelCall } from '../../../src/kernels/kernel';
+import { openReference } from '../../../src/kernels/reference/backend';
+import { openWebgpu } from '../../../src/kernels/webgpu/backend';
+import { tiledConv2d } from '../../../src/kernels/webgpu/conv2d';
+import { tiledFilterGradient, tiledInputGradient } from '../../../src/kernels/webgpu/conv2d-gradient';
+import type { Dispatch } from '../../../src/kernels/webgpu/dispatch';
+import { MATRIX_TILES, type MatrixTile } from '../../../src/kernels/webgpu/gemm';
+import { onHalves } from '../../../src/kernels/webgpu/half';
+import { matrixDispatches } from '../../../src/kernels/webgpu/matrices';
+import { random } from '../../../src/tensor/random';
+import { testGpu } from '../../helpers/devices';
+import { toHalf } from '../../helpers/halves';
+import { relativeError } from '../run-case';
+
+const test = suite('products of small matrices on WebGPU');
+const reference = openReference();
+
+/** Two images of 6x7 under a 3x3 filter of stride 2 or 1: no tile is full, the last block of channels is not either. */
+const sizes = (stride: 1 | 2): Conv2dSizes => ({
+  batch: 2,
+  height: 6 * stride,
+  width: 7 * stride,
+  outHeight: 6,
+  outWidth: 7,
+  filterHeight: 3,
+  filterWidth: 3,
+  strideY: stride,
+  strideX: stride,
+  top: 1,
+  left: 1,
+  inChannels: 20,
+  outChannels: 36,
+});
+
+const activation = { slope: 0.5, ceiling: 20 };
+
+/** The three products, with numbers that halves can hold, the same on every backend. */
+function makeCalls(backend: Backend, attributes: Conv2dSizes) {
+  const { batch, height, width, inChannels, outHeight, outWidth, outChannels } = attributes;
+  const filled = (length: number, seed: number) => {
+    const generator = random(seed);
+    const slot = backend.allocate(length);
+    backend.write(
+      slot,
+      Float32Array.from({ length }, () => toHalf(generator.normal())),
+    );
+    return slot;
+  };
+  const [input, output] = [batch * height * width * inChannels, batch * outHeight * outWidth * outChannels];
+  const weights = 9 * inChannels * outChannels;
+  const forward: KernelCall<'conv2d'> = {
+    kernel: 'conv2d',
+    inputs: {
+      input: filled(input, 1),
+      filter: filled(weights, 2),
+      bias: filled(outChannels, 3),
+      residual: filled(output, 4),
+    },
+    outputs: { output: backend.allocate(output) },
+    attributes: { ...attributes, activation },
+  };
+  const ofInput: KernelCall<'conv2dInputGradient'> = {
+    kernel: 'conv2dInputGradient',
+    inputs: { outputGradient: filled(output, 5), filter: filled(weights, 2), addend: filled(input, 6) },
+    outputs: { output: backend.allocate(input) },
+    attributes,
+  };
+  const ofFilter: KernelCall<'conv2dFilterGradient'> = {
+    kernel: 'conv2dFilterGradient',
+    inputs: { input: filled(input, 1), outputGradient: filled(output, 5) },
+    outputs: { output: backend.allocate(weights) },
+    attributes,
+  };
+  return { forward, ofInput, ofFilter };
+}
+
+const productsWith = (
+  { forward, ofInput, ofFilter }: ReturnType<typeof makeCalls>,
+  tile: MatrixTile,
+): { call: KernelCall<'conv2d' | 'conv2dInputGradient' | 'conv2dFilterGradient'>; dispatches: Dispatch[] }[] => [
+  { call: forward, dispatches: [tiledConv2d(forward, tile)] },
+  { call: ofInput, dispatches: [tiledInputGradient(ofInput, tile)] },
+  { call: ofFilter, dispatches: tiledFilterGradient(ofFilter, tile, 1) },
+];
+
+/** On a card with tensor cores by those, on halves; elsewhere by hand, on f32: the same but for the rounding of results. */
+for (const stride of [1, 2] as const)
+  test(`every tile of a convolution of stride ${stride} and of both its gradients equals reference`, async () => {
+    const gpu = await testGpu();
+    if (!gpu) return;
+    const storage = gpu.features.half && gpu.features.subgroupMatrices ? 'f16' : 'f32';
+    const backend = await openWebgpu({ device: gpu.device, halves: storage, matrices: storage === 'f16' || 'by hand' });
+    const expectedCalls = makeCalls(reference, sizes(stride));
+    const expected = new Map<string, Awaited<ReturnType<Backend['read']>>>();
+    for (const call of Object.values(expectedCalls)) {
+      reference.run(call);
+      expected.set(call.kernel, await reference.read(call.outputs.output));
+    }
+    const calls = makeCalls(backend, sizes(stride));
+    // In f32 the widest tile takes more workgroup memory than every device has, unless it is half as deep.
+    const tiles = storage === 'f16' ? MATRIX_TILES : MATRIX_TILES.map((tile) => ({ ...tile, inner: 16 as const }));
+    for (const tile of tiles)
+      for (const { call, dispatches } of productsWith(calls, tile)) {
+        const { output } = call.outputs;
+        const { copies, ofCalls } = onHalves(
+          [{ call, dispatches }],
+          { constants: new Set(), results: new Set([output]), isHalved: () => true },
+          storage,
+        );
+        const [{ before, dispatches: made, after }] = ofCalls;
+        const [first, ...rest] = [...before, ...made, ...after];
+        const program = await backend.prepareDispatches([{ ...first, scratch: copies }, ...rest]);
+        program.run();
+        const actual = await backend.read(output);
+        program.run();
+        assert.equal(await backend.read(output), actual, 'the same bits again');
+        program.free();
+        const error = relativeError(actual, expected.get(call.kernel) ?? new Float32Array());
+        // Sums are of 32 bits; what a convolution and the gradient of its input store is rounded to halves.
+        const tolerance = storage === 'f16' && call.kernel !== 'conv2dFilterGradient' ? 1e-3 : 1e-5;
+        assert.ok(error < tolerance, `${call.kernel}, ${tile.rows}x${tile.columns}: relative error ${error}`);
+      }
+    await backend.close();
+  });
+
+test('products of single numbers and of few channels are left to the other form', () => {
+  const slot = { length: 0 };
+  const call = (inChannels: number, outChannels: number): KernelCall<'conv2d'> => ({
+    kernel: 'conv2d',
+    inputs: { input: slot, filter: slot },
+    outputs: { output: slot },
+    attributes: { ...sizes(1), inChannels, outChannels, activation },
+  });
+  assert.is(matrixDispatches(call(3, 64)), undefined);
+  assert.is(matrixDispatches(call(32, 67)), undefined);
+  assert.is(matrixDispatches(call(8, 64)), undefined);
+  assert.is(matrixDispatches(call(16, 16))?.[0].shader, 'conv2dMatrices');
+});
+
+test.run();
