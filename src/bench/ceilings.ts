@@ -1,3 +1,4 @@
+import type { Precision } from '../kernels/backend';
 import { bytesMoved } from '../kernels/bytes';
 import type { KernelName } from '../kernels/kernel';
 import { multiplyAdds } from '../kernels/multiply-adds';
@@ -36,14 +37,14 @@ const copy = (length: number): KernelCase<'scale'> => ({
 /** Turns until a card that slept has its full clock. */
 const WARM_UPS = 20;
 
-/** Measures both, for about as many seconds as told each. */
+/** Measures both, for about as many seconds as told each; in half precision with 16 bits a number. */
 export async function measureCeilings(
   backend: WebgpuBackend,
-  { seconds, signal }: { seconds: number; signal?: AbortSignal },
+  { seconds, signal, precision }: { seconds: number; signal?: AbortSignal; precision?: Precision },
 ): Promise<Ceilings> {
   const { side, length } = backend.isSoftware ? SOFTWARE_SIZES : SIZES;
   const measure = async (one: KernelCase<KernelName>) => {
-    const { program, call, dispose } = await prepareCase(backend, one);
+    const { program, call, dispose } = await prepareCase(backend, one, precision);
     try {
       const [milliseconds] = await medianTimes([programTurn(backend, program, signal)], { seconds, warmUps: WARM_UPS });
       return { call, milliseconds };
@@ -53,9 +54,10 @@ export async function measureCeilings(
   };
   const multiplied = await measure(product(side, side, side));
   const copied = await measure(copy(length));
+  const share = precision === 'half' ? 0.5 : 1;
   return {
     gflops: (2 * multiplyAdds(multiplied.call)) / multiplied.milliseconds / 1e6,
-    gigabytesPerSecond: bytesMoved(copied.call) / copied.milliseconds / 1e6,
+    gigabytesPerSecond: (bytesMoved(copied.call) * share) / copied.milliseconds / 1e6,
     side,
     length,
   };

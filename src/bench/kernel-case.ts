@@ -1,4 +1,4 @@
-import type { Backend, Program } from '../kernels/backend';
+import type { Backend, Precision, Program } from '../kernels/backend';
 import { type KernelCall, type KernelName, RELU, type Slot, type WindowSizes } from '../kernels/kernel';
 import { random } from '../tensor/random';
 
@@ -84,7 +84,11 @@ export interface PreparedCase {
 }
 
 /** A case on a backend, with random positive numbers in its slots, ready to be run again and again. */
-export async function prepareCase(backend: Backend, { call: makeCall }: KernelCase<KernelName>): Promise<PreparedCase> {
+export async function prepareCase(
+  backend: Backend,
+  { call: makeCall }: KernelCase<KernelName>,
+  precision: Precision = 'full',
+): Promise<PreparedCase> {
   const generator = random(1);
   const slots: Slot[] = [];
   const constants = new Set<Slot>();
@@ -107,7 +111,8 @@ export async function prepareCase(backend: Backend, { call: makeCall }: KernelCa
     return slot;
   };
   const call = makeCall({ input, constant, output });
-  const program = await backend.prepare([call], constants);
+  const half = precision === 'half' ? { results: new Set<Slot>() } : undefined;
+  const program = await backend.prepare([call], constants, { half });
   const dispose = () => {
     program.free();
     for (const slot of slots) backend.free(slot);

@@ -18,7 +18,7 @@ export interface KernelShare {
   /** What the ceilings allow: the longer of the multiply-adds and of the bytes, for each call. */
   expectedMilliseconds: number;
   multiplyAdds: number;
-  /** Each operand read once, each output written once. */
+  /** Each operand read once, each output written once, in 16 bits a number where the call is done in halves. */
   bytes: number;
   /** Of the ceiling of products, and of that of copies; null without times. */
   fractionOfGemm: number | null;
@@ -56,11 +56,11 @@ export async function profileTask(
   }
   profiles.sort((a, b) => a.total - b.total);
   const { profile } = profiles[profiles.length >> 1];
-  const measured = profile.calls.flatMap(({ call, shaders, milliseconds }) =>
-    call ? [{ call, dispatches: shaders.length, milliseconds }] : [],
+  const measured = profile.calls.flatMap(({ call, shaders, isHalf, milliseconds }) =>
+    call ? [{ call, dispatches: shaders.length, isHalf, milliseconds }] : [],
   );
   const group = (keyOf: (call: KernelCall) => string, hasSizes: boolean): KernelShare[] => {
-    const groups = new Map<string, typeof measured>();
+    const groups = new Map<string, MeasuredCall[]>();
     for (const one of measured) {
       const members = groups.get(keyOf(one.call));
       if (members) members.push(one);
@@ -82,25 +82,33 @@ export async function profileTask(
 
 const timeOf = ({ milliseconds, expectedMilliseconds }: KernelShare): number => milliseconds ?? expectedMilliseconds;
 
+interface MeasuredCall {
+  call: KernelCall;
+  dispatches: number;
+  isHalf: boolean;
+  milliseconds: number | undefined;
+}
+
 function sumUp(
-  calls: readonly { call: KernelCall; dispatches: number; milliseconds: number | undefined }[],
+  calls: readonly MeasuredCall[],
   { gflops, gigabytesPerSecond }: Ceilings,
 ): Omit<KernelShare, 'kernel' | 'sizes'> {
-  const add = (value: (one: (typeof calls)[number]) => number) => calls.reduce((sum, one) => sum + value(one), 0);
+  const add = (value: (one: MeasuredCall) => number) => calls.reduce((sum, one) => sum + value(one), 0);
   const isTimed = calls.every(({ milliseconds }) => milliseconds !== undefined);
   const milliseconds = isTimed ? add((one) => one.milliseconds ?? 0) : null;
-  const computing = (call: KernelCall) => (2 * multiplyAdds(call)) / gflops / 1e6;
-  const moving = (call: KernelCall) => bytesMoved(call) / gigabytesPerSecond / 1e6;
+  const computing = ({ call }: MeasuredCall) => (2 * multiplyAdds(call)) / gflops / 1e6;
+  const bytesOf = ({ call, isHalf }: MeasuredCall) => bytesMoved(call) * (isHalf ? 0.5 : 1);
+  const moving = (one: MeasuredCall) => bytesOf(one) / gigabytesPerSecond / 1e6;
   const fraction = (ideal: number) => (milliseconds ? ideal / milliseconds : null);
   return {
     calls: calls.length,
     dispatches: add(({ dispatches }) => dispatches),
     milliseconds,
-    expectedMilliseconds: add(({ call }) => Math.max(computing(call), moving(call))),
+    expectedMilliseconds: add((one) => Math.max(computing(one), moving(one))),
     multiplyAdds: add(({ call }) => multiplyAdds(call)),
-    bytes: add(({ call }) => bytesMoved(call)),
-    fractionOfGemm: fraction(add(({ call }) => computing(call))),
-    fractionOfCopy: fraction(add(({ call }) => moving(call))),
+    bytes: add(bytesOf),
+    fractionOfGemm: fraction(add(computing)),
+    fractionOfCopy: fraction(add(moving)),
   };
 }
 

@@ -11,8 +11,8 @@ import { drawnBatch, recordedTraining } from './training-step';
 
 export const TASKS = ['face-resnet', 'mini-resnet', 'train-step', 'gemm', 'conv'] as const;
 export type TaskName = (typeof TASKS)[number];
-/** Those that are a network's plan, and may be in half precision. */
-export const NETWORK_TASKS = ['face-resnet', 'mini-resnet'] as const;
+/** Those that may be in half precision: networks, and their training. */
+export const HALF_TASKS = ['face-resnet', 'mini-resnet', 'train-step'] as const;
 
 /** Something to be timed. */
 export interface Task {
@@ -66,12 +66,12 @@ const TRAINING_BATCH = 32;
 
 /**
  * @param batch     in place of the usual ones: 1 and 32, in training 32; products have none
- * @param precision of networks
+ * @param precision of networks, and of training
  */
 export function tasksOf(name: TaskName, batch?: number, precision: Precision = 'full'): Task[] {
   const batches = batch === undefined ? NETWORK_BATCHES : [batch];
   if (name === 'gemm') return PRODUCTS.map((sizes) => productTask(...sizes));
-  if (name === 'train-step') return [trainingTask(batch ?? TRAINING_BATCH)];
+  if (name === 'train-step') return [trainingTask(batch ?? TRAINING_BATCH, precision)];
   if (name === 'conv') return batches.flatMap((size) => LAYERS.map((layer) => layerTask(size, ...layer)));
   const task = name === 'face-resnet' ? faceResnetTask : miniResnetTask;
   return batches.map((size) => task(size, precision));
@@ -102,13 +102,13 @@ const miniResnetTask = (batch: number, precision: Precision): Task => ({
   },
 });
 
-const trainingTask = (batch: number): Task => ({
+const trainingTask = (batch: number, precision: Precision): Task => ({
   task: 'train-step',
   title: 'MiniResNet, 112 x 112, a step of training',
   batch,
   open: async (backend) => {
     const network = newMiniResnet(backend);
-    const training = recordedTraining(network, { learningRate: 0.01, momentum: 0.9 });
+    const training = recordedTraining(network, { learningRate: 0.01, momentum: 0.9 }, precision);
     const data = drawnBatch(network.options.input, CLASSES, batch);
     const finish = async () => {
       const loss = await training.step(data);

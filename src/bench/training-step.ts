@@ -1,9 +1,12 @@
+import type { Precision } from '../kernels/backend';
 import { multiplyAdds } from '../kernels/multiply-adds';
 import { crossEntropy } from '../nn/loss';
+import { LossScale } from '../nn/loss-scale';
 import type { MiniResNet, MiniResNetOptions } from '../nn/mini-resnet';
 import { Sgd } from '../nn/optimizer';
 import { RecordedStep } from '../nn/recorded-step';
 import { gradients } from '../tensor/autograd';
+import { scale } from '../tensor/ops/arithmetic';
 import { random } from '../tensor/random';
 import { scope } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
@@ -36,18 +39,23 @@ export interface RecordedTraining {
   dispose(): void;
 }
 
-/** One training step after the other, recorded, as a Trainer makes them. The network is the caller's. */
+/**
+ * One training step after the other, recorded, as a Trainer makes them. The network is the caller's.
+ * @param precision 'half' for mixed precision
+ */
 export function recordedTraining(
   network: MiniResNet,
   training: { learningRate: number; momentum: number },
+  precision: Precision = 'full',
 ): RecordedTraining {
   const { backend, optimizer, forward, backward } = partsOf(network, training);
-  const recorded = new RecordedStep(backend);
+  const recorded = new RecordedStep(backend, { precision });
+  const lossScale = precision === 'half' ? new LossScale().at(0) : 1;
   return {
     async step(batch) {
       const [loss] = await recorded.run(() => {
         const loss = forward(batch);
-        optimizer.step(backward(loss));
+        optimizer.step(backward(lossScale === 1 ? loss : scale(loss, lossScale)), lossScale);
         return [loss];
       });
       return loss;

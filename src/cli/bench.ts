@@ -1,6 +1,6 @@
 import { platform } from '#platform';
 import { median, repeatedTimes } from '../bench/measure';
-import { NETWORK_TASKS, peakTasks, TASKS, type Task, type TaskName, tasksOf } from '../bench/tasks';
+import { HALF_TASKS, peakTasks, TASKS, type Task, type TaskName, tasksOf } from '../bench/tasks';
 import type { Backend, DeviceName } from '../kernels/backend';
 import { openDevice } from '../tensor/device';
 import type { CommonOptions } from './options';
@@ -44,12 +44,12 @@ export interface Measurement {
 /** `likeness bench`: how fast the networks, a step of training, products and single layers are here. */
 export async function bench(options: BenchOptions, signal: AbortSignal): Promise<void> {
   const { task, batch, json, progress, half = false } = options;
-  if (half && task && !isNetworkTask(task))
-    throw new UserError(`--half is for networks: ${NETWORK_TASKS.join(' and ')}`);
+  if (half && task && !isHalfTask(task))
+    throw new UserError(`--half is for networks and their training: ${HALF_TASKS.join(', ')}`);
   const precision = half ? 'half' : 'full';
   const { backend, reason } = await openDevice(options.device, { ...options, precision, tiles: cachedTiles });
   try {
-    const names = task ? [task] : half ? NETWORK_TASKS : TASKS;
+    const names = task ? [task] : half ? HALF_TASKS : TASKS;
     const tasks = names.flatMap((name) => tasksOf(name, batch, precision));
     const note = (sentence: string) => {
       if (progress) tell(sentence);
@@ -96,7 +96,7 @@ export async function bench(options: BenchOptions, signal: AbortSignal): Promise
   }
 }
 
-const isNetworkTask = (name: TaskName): boolean => NETWORK_TASKS.some((one) => one === name);
+export const isHalfTask = (name: TaskName): boolean => HALF_TASKS.some((one) => one === name);
 
 async function measure(
   backend: Backend,

@@ -222,6 +222,7 @@ export const trainingOptions = () => [
   ),
   new Option('--optimizer <name>', 'sgd has momentum and looks ahead').choices(['sgd', 'adamw']),
   new Option('--learning-rate <number>', 'the highest, after warming up').argParser(number(1e-9, 100)),
+  halfOption('train in mixed precision, 16 and 32 bits a number, on a GPU that can'),
   new Option('--average <decay>', 'evaluate and save a moving average of the weights, say 0.99').argParser(
     number(0, 1),
   ),
@@ -271,9 +272,8 @@ export const benchOptions = () => [
   new Option('--out <path>', 'of --compare: write its chart, as .html or .svg'),
   new Option('--profile', 'where the time goes on the GPU, kernel by kernel').conflicts(['compare', 'tune']),
   new Option('--tune', 'find the fastest tiles on this GPU, and use them from now on').conflicts('compare'),
-  new Option('--half', 'the networks with 16 bits a number, on a GPU that can').conflicts([
+  new Option('--half', 'the networks and their training with 16 bits a number, on a GPU that can').conflicts([
     'compare',
-    'profile',
     'tune',
   ]),
   new Option('--no-progress', 'nothing on stderr while it measures'),
@@ -326,7 +326,7 @@ The file is ONNX IR 8, opset 17, float32. Its input is 'input' [batch, channels,
 outputs are 'embedding', to be compared by cosine, and 'logits', one for each person. Its metadata say how to prepare
 a face ('preprocessing', as JSON), who the people are ('names'), and the threshold of verify ('calibration').`;
 
-export const halfOption = () => new Option('--half', 'compute with 16 bits a number, on a GPU that can');
+export const halfOption = (what = 'compute with 16 bits a number, on a GPU that can') => new Option('--half', what);
 
 export const noFlipOption = () =>
   new Option('--no-flip', 'embed each face as it is, without its mirror image: twice as fast, a little less accurate');

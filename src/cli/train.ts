@@ -57,6 +57,7 @@ export interface TrainOptions extends CommonOptions, Omit<EmbedderOptions, 'embe
   optimizer?: TrainingSettings['optimizer'];
   learningRate?: number;
   average?: number;
+  half?: boolean;
   form?: BlockForm;
   plain?: boolean;
   profile?: boolean;
@@ -76,7 +77,8 @@ export async function train(folders: readonly string[], options: TrainOptions, s
   const { seed, masks } = asked;
   checkChoices(folders, asked);
   if (saved && !saved.training) throw new UserError(`${out} is trained to its end; there is nothing to go on with`);
-  const opened = await openDevice(options.device, { ...options, tiles: cachedTiles });
+  const precision = options.half ? 'half' : 'full';
+  const opened = await openDevice(options.device, { ...options, precision, tiles: cachedTiles });
   const meter = options.profile ? new MeteredBackend(opened.backend) : undefined;
   const device = { ...opened, backend: meter ?? opened.backend };
   try {

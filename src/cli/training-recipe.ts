@@ -81,6 +81,7 @@ export const given = (options: TrainOptions): Partial<TrainingSettings> =>
     optimizer: options.optimizer,
     learningRate: options.learningRate,
     averageDecay: options.average,
+    precision: options.half ? 'half' : undefined,
     teacherWeight: options.teacherWeight,
     relationWeight: options.relationWeight,
     identityWeight: options.identityWeight,

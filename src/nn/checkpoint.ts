@@ -1,4 +1,5 @@
 import { type NamedValues, readSafetensors, type Safetensors, writeSafetensors } from '../tensor/safetensors';
+import type { ScaleStart } from './loss-scale';
 import type { EpochRecord, Trainer, TrainingPosition } from './trainer';
 import { TRAINING_DEFAULTS, type TrainingSettings } from './training-settings';
 
@@ -88,15 +89,19 @@ function parseTraining(json: string, source: string): { settings: TrainingSettin
   } catch {}
   if (!isRecord(parsed) || !isSettings(parsed.settings) || !isPosition(parsed.position))
     throw new Error(`${source}: does not say how far its training is; train it anew`);
-  return { settings: parsed.settings, position: parsed.position };
+  return { settings: { ...TRAINING_DEFAULTS, ...parsed.settings }, position: parsed.position };
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 const isNumber = (value: unknown): value is number => typeof value === 'number';
 
+/** Files of before there was a choice of precision do not tell it. */
 function isSettings(value: unknown): value is TrainingSettings {
   return (
-    isRecord(value) && Object.entries(TRAINING_DEFAULTS).every(([key, known]) => typeof value[key] === typeof known)
+    isRecord(value) &&
+    Object.entries(TRAINING_DEFAULTS).every(
+      ([key, known]) => typeof value[key] === typeof known || (key === 'precision' && value[key] === undefined),
+    )
   );
 }
 
@@ -105,9 +110,13 @@ function isPosition(value: unknown): value is TrainingPosition {
     isRecord(value) &&
     [value.step, value.lossSum, value.right].every(isNumber) &&
     Array.isArray(value.history) &&
-    value.history.every(isEpochRecord)
+    value.history.every(isEpochRecord) &&
+    (value.lossScale === undefined || (Array.isArray(value.lossScale) && value.lossScale.every(isScaleStart)))
   );
 }
+
+const isScaleStart = (value: unknown): value is ScaleStart =>
+  isRecord(value) && [value.step, value.scale].every(isNumber);
 
 /** Test figures are null in JSON where there was nothing to test on. */
 function isEpochRecord(value: unknown): value is EpochRecord {

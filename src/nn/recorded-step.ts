@@ -1,4 +1,4 @@
-import type { Backend, PrepareProgress, Program } from '../kernels/backend';
+import type { Backend, Precision, PrepareProgress, Program } from '../kernels/backend';
 import { type KernelCall, SCALARS, type Slot } from '../kernels/kernel';
 import { RecordedSlot, Recorder } from '../tensor/recorder';
 import { scope, unscoped } from '../tensor/scope';
@@ -11,6 +11,11 @@ import { expectWritesFirst, type StepRecord, sameRecord, sameValue } from './ste
 export interface RecordedStepOptions {
   /** Hears of each module or pipeline that is ready, of how many, while a step is made into a program. */
   onProgress?: PrepareProgress | undefined;
+  /**
+   * 'half' for mixed precision: what the calls on whole batches hand to one another takes 16 bits, parameters and all that
+   * is small 32 (Micikevicius et al. 2018). The loss must be scaled for it: see LossScale. Default 'full'.
+   */
+  precision?: Precision | undefined;
 }
 
 /** Programs that are kept, each with memory of its own: two batch sizes may take turns. */
@@ -99,7 +104,11 @@ class StepProgram {
   /** For each call of the record its place in the program; undefined where it became part of another one. */
   readonly #placeOf: readonly (number | undefined)[];
 
-  static async make(backend: Backend, record: StepRecord, { onProgress }: RecordedStepOptions): Promise<StepProgram> {
+  static async make(
+    backend: Backend,
+    record: StepRecord,
+    { onProgress, precision }: RecordedStepOptions,
+  ): Promise<StepProgram> {
     expectWritesFirst(record);
     const owned: Slot[] = [];
     const allocate = (length: number): Slot => {
@@ -126,7 +135,9 @@ class StepProgram {
       placeByLiveness(calls, places, allocate);
 
       const placed = calls.map((call) => rebind(call, (slot) => places.get(slot) ?? slot));
-      const program = await backend.prepare(placed, new Set(), { onProgress });
+      const kept = new Set([...results.map(({ slot }) => slot), ...outliving]);
+      const half = precision === 'half' ? { results: kept, isTraining: true } : undefined;
+      const program = await backend.prepare(placed, new Set(), { onProgress, half });
       const indices = new Map(calls.map((call, index) => [call, index]));
       return new StepProgram(backend, record, {
         program,

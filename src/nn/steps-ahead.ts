@@ -11,6 +11,8 @@ export interface StepResult {
   loss: number;
   /** How many answers were right. */
   right: number;
+  /** Something of the gradients that is not finite where one of them is not, if anybody asks for it. */
+  slopes?: number;
 }
 
 /** The results of successive steps. */
@@ -22,6 +24,8 @@ export interface Window {
   restore(): void;
 }
 
+/** Numbers that a step comes to. */
+const COLUMNS = 3;
 /** The most steps whose results are read together. */
 const MOST_STEPS = 8;
 
@@ -39,7 +43,7 @@ export class StepsAhead {
   /** How many windows may be under way while the next one is made. */
   readonly windowsBehind: number;
   readonly #recorded: RecordedStep;
-  /** [MOST_STEPS, 2]: loss and right answers of a step in each row, the newest last. */
+  /** [MOST_STEPS, 3]: loss, right answers and gradients of a step in each row, the newest last. */
   readonly #results: Tensor;
   /** For the windows in turn. */
   readonly #snapshots: readonly Snapshot[];
@@ -51,17 +55,18 @@ export class StepsAhead {
     this.window = backend.isAsynchronous ? MOST_STEPS : 1;
     this.windowsBehind = backend.isAsynchronous ? 1 : 0;
     this.#recorded = new RecordedStep(backend, options);
-    const rows = new Float32Array(2 * MOST_STEPS);
-    this.#results = unscoped(() => Tensor.from(backend, rows, [MOST_STEPS, 2]));
+    const rows = new Float32Array(COLUMNS * MOST_STEPS);
+    this.#results = unscoped(() => Tensor.from(backend, rows, [MOST_STEPS, COLUMNS]));
     this.#snapshots = Array.from({ length: this.windowsBehind + 1 }, () => new Snapshot(state));
   }
 
   /**
    * Makes a step.
    * @param step its number: they are made one after the other
-   * @param compute what RecordedStep takes; the loss and the number of right answers are single numbers
+   * @param compute what RecordedStep takes; the loss, the number of right answers and what there is of the gradients are
+   *   single numbers
    */
-  async make(step: number, compute: () => { loss: Tensor; right: Tensor }): Promise<void> {
+  async make(step: number, compute: () => { loss: Tensor; right: Tensor; slopes?: Tensor }): Promise<void> {
     if (!this.#open) {
       const snapshot = this.#snapshots.find((one) => this.#asked.every((window) => window.snapshot !== one));
       if (!snapshot) throw new Error('steps ahead: the results of those before must be collected first');
@@ -69,9 +74,12 @@ export class StepsAhead {
       this.#open = { first: step, count: 0, snapshot };
     }
     await this.#recorded.run(() => {
-      const { loss, right } = compute();
+      const { loss, right, slopes = right } = compute();
       noGradient(() => {
-        const newest = concat([loss.reshape(1, 1), right.reshape(1, 1)], 1);
+        const newest = concat(
+          [loss, right, slopes].map((number) => number.reshape(1, 1)),
+          1,
+        );
         assign(this.#results, concat([slice(this.#results, 0, 1, MOST_STEPS - 1), newest], 0));
       });
       return [];
@@ -96,9 +104,12 @@ export class StepsAhead {
   /** Waits for the results of the oldest window. */
   async next(): Promise<Window> {
     const [{ first, count, snapshot, numbers }] = this.#asked;
-    const rows = (await numbers).slice(-2 * count);
+    const rows = (await numbers).slice(-COLUMNS * count);
     this.#asked.shift();
-    const results = Array.from({ length: count }, (_, k) => ({ loss: rows[2 * k], right: rows[2 * k + 1] }));
+    const results = Array.from({ length: count }, (_, k) => {
+      const [loss, right, slopes] = rows.slice(COLUMNS * k, COLUMNS * (k + 1));
+      return { loss, right, slopes };
+    });
     const restore = () => {
       snapshot.restore();
       this.#asked = [];

@@ -1,6 +1,7 @@
 import type { PrepareProgress } from '../kernels/backend';
 import { gradients, noGradient } from '../tensor/autograd';
-import { add, scale } from '../tensor/ops/arithmetic';
+import { add, multiply, scale } from '../tensor/ops/arithmetic';
+import { sum } from '../tensor/ops/reduce';
 import { stream } from '../tensor/random';
 import type { NamedValues } from '../tensor/safetensors';
 import { type Disposable, scope } from '../tensor/scope';
@@ -22,6 +23,7 @@ import {
   type Triplet,
   tripletLoss,
 } from './loss';
+import { LossScale, type ScaleStart } from './loss-scale';
 import { type LayerMemory, memoryByLayer } from './operations';
 import type { Optimizer } from './optimizer';
 import type { Sampler } from './sampler';
@@ -91,6 +93,8 @@ export interface TrainingPosition {
   lossSum: number;
   right: number;
   history: EpochRecord[];
+  /** In mixed precision: see LossScale. */
+  lossScale?: readonly ScaleStart[];
 }
 
 /** A stream of random numbers of its own, for what is dropped out. */
@@ -124,6 +128,8 @@ export class Trainer {
   #upcoming: Batch | undefined;
   /** Of the steps whose results are known. */
   #position: TrainingPosition;
+  /** In mixed precision. */
+  #lossScale: LossScale | undefined;
   /** How many steps the weights have made: as many as the position says, or some more. */
   #made = 0;
   #ahead: StepsAhead | undefined;
@@ -134,7 +140,7 @@ export class Trainer {
   constructor(network: EmbeddingNetwork, data: TrainingData, settings: Partial<TrainingSettings> = {}) {
     this.network = network;
     this.settings = { ...TRAINING_DEFAULTS, ...settings };
-    const { epochs, warmUpEpochs, loss, averageDecay } = this.settings;
+    const { epochs, warmUpEpochs, loss, averageDecay, precision, tripletWeight } = this.settings;
     if (data.labels.length < 2) throw new Error(`training: ${data.labels.length} images are too few to learn from`);
     const { identityWeight, teacherWeight, relationWeight } = this.settings;
     const [{ length = 0 } = []] = data.targets ?? [];
@@ -149,6 +155,15 @@ export class Trainer {
       throw new Error('training: the network has no classifier, and cannot learn names');
     if (identityWeight > 0 && loss !== 'softmax' && !(network.classifier instanceof CosineClassifier))
       throw new Error(`training: the loss ${loss} needs a network whose classifier is 'cosine'`);
+    if (precision === 'half') {
+      if (tripletWeight > 0)
+        throw new Error(
+          'training: triplets are chosen by what a step computes, which mixed precision does not wait for',
+        );
+      const [{ backend }] = network.parameters().values();
+      if (backend.halfRefusal !== undefined) throw new Error(backend.halfRefusal);
+      this.#lossScale = new LossScale();
+    }
     this.#data = data;
     this.#sampler = makeSampler(data.labels, this.settings);
     const warmUpSteps = Math.round(Math.min(warmUpEpochs, epochs / 4) * this.stepsPerEpoch);
@@ -183,7 +198,7 @@ export class Trainer {
 
   /** While run() is under way it may lag behind the weights: see settle(). */
   get position(): TrainingPosition {
-    return { ...this.#position };
+    return { ...this.#position, ...(this.#lossScale && { lossScale: this.#lossScale.starts }) };
   }
 
   /**
@@ -258,7 +273,8 @@ export class Trainer {
       average?.tensors() ?? new Map<string, Tensor>(),
     ];
     const state = named.flatMap((tensors) => [...tensors.values()]);
-    return new StepsAhead(state[0].backend, state, { onProgress: this.onPrepare });
+    const { precision } = this.settings;
+    return new StepsAhead(state[0].backend, state, { onProgress: this.onPrepare, precision });
   }
 
   /** Makes the next few steps, and meanwhile learns of those before them. An epoch's end is waited for. */
@@ -281,15 +297,28 @@ export class Trainer {
       const forward = this.#forward(batch);
       const loss = this.#loss(forward, batch, []);
       if (this.memory.length === 0) this.memory = memoryByLayer(network, loss);
-      this.#update(this.#slopes(loss), step);
-      return { loss, right: countRight(forward.answers, batch.answers) };
+      const scale = this.#lossScale?.at(step) ?? 1;
+      const slopes = this.#slopes(loss, scale);
+      this.#update(slopes.clipped, step, scale);
+      const right = countRight(forward.answers, batch.answers);
+      return { loss, right, ...(this.#lossScale && { slopes: slopes.ofFirst() }) };
     });
     this.#made++;
   }
 
-  /** Learns what the oldest steps under way came to. */
+  /** Learns what the oldest steps under way came to. From one whose gradients were too large for halves on, they are to be made again. */
   async #learn(ahead: StepsAhead): Promise<void> {
     const { first, results, restore } = await ahead.next();
+    const tooLarge = this.#lossScale
+      ? results.findIndex(({ loss, slopes = 0 }) => Number.isFinite(loss) && !Number.isFinite(slopes))
+      : -1;
+    if (tooLarge >= 0) {
+      restore();
+      this.optimizer.takeBack(this.#made - first);
+      this.#made = first;
+      this.#lossScale?.halve(first + tooLarge);
+      return;
+    }
     for (const result of results) {
       if (!Number.isFinite(result.loss)) {
         restore();
@@ -304,7 +333,10 @@ export class Trainer {
     this.optimizer.takeBack(this.#made - first);
     this.#made = first;
     while (this.#made <= this.step) await this.#makeStep();
-    throw new Error(`training stopped: the loss was ${loss} at step ${this.step + 1}, and was not when made again`);
+    const remedy = this.#lossScale ? ' in full precision: train so' : '';
+    throw new Error(
+      `training stopped: the loss was ${loss} at step ${this.step + 1}, and was not when made again${remedy}`,
+    );
   }
 
   /**
@@ -329,7 +361,7 @@ export class Trainer {
       const triplets = distances ? semiHardTriplets(await distances.data(), batch.labels) : [];
       const { loss, slopes } = detached(held, () => {
         const loss = this.#loss(forward, batch, triplets);
-        return { loss, slopes: this.#slopes(loss) };
+        return { loss, slopes: this.#slopes(loss).clipped };
       });
       if (this.memory.length === 0) this.memory = memoryByLayer(network, loss);
       const [[value], numbers] = await Promise.all([loss.data(), answers.data()]);
@@ -343,15 +375,24 @@ export class Trainer {
     }
   }
 
-  /** The gradients of all parameters. */
-  #slopes(loss: Tensor): Tensor[] {
-    const all = gradients(loss, [...this.optimizer.parameters.values()]);
-    return this.settings.clip > 0 ? clipGradients(all, this.settings.clip).gradients : all;
+  /**
+   * The gradients of all parameters, as many times too large as the loss is scaled. What is too large for 16 bits on its
+   * way back is not finite any more, and makes all that is computed of it so, down to the gradient of the network's first
+   * weights: it is enough to look at those.
+   */
+  #slopes(loss: Tensor, lossScale = 1): { clipped: Tensor[]; ofFirst(): Tensor } {
+    const scaled = lossScale === 1 ? loss : scale(loss, lossScale);
+    const all = gradients(scaled, [...this.optimizer.parameters.values()]);
+    const { clip } = this.settings;
+    return {
+      clipped: clip > 0 ? clipGradients(all, clip * lossScale).gradients : all,
+      ofFirst: () => noGradient(() => sum(multiply(all[0], all[0]))),
+    };
   }
 
-  #update(slopes: Tensor[], step: number): void {
+  #update(slopes: Tensor[], step: number, lossScale = 1): void {
     this.optimizer.learningRate = this.#schedule(step);
-    this.optimizer.step(slopes);
+    this.optimizer.step(slopes, lossScale);
     this.average?.update();
   }
 
@@ -437,7 +478,9 @@ export class Trainer {
   load(tensors: ReadonlyMap<string, NamedValues>, position: TrainingPosition, source: string): void {
     const remembered = [...tensors].filter(([name]) => name.startsWith('optimizer.'));
     this.optimizer.load(new Map(remembered.map(([name, values]) => [name.slice('optimizer.'.length), values])), source);
-    this.#position = { ...position };
+    const { lossScale, ...rest } = position;
+    this.#position = rest;
+    if (this.#lossScale) this.#lossScale = new LossScale(lossScale);
     this.#made = position.step;
   }
 

@@ -1,3 +1,4 @@
+import type { Precision } from '../kernels/backend';
 import { stream } from '../tensor/random';
 import type { Module } from './module';
 import { AdamW, type Optimizer, Sgd } from './optimizer';
@@ -34,6 +35,8 @@ export interface TrainingSettings {
   smoothing: number;
   /** The largest common length of all gradients; 0 for any. */
   clip: number;
+  /** 'half' for mixed precision (see RecordedStep), on a GPU that has halves. */
+  precision: Precision;
   /** Of the moving average of weights that is evaluated and saved; 0 for the last step's weights. */
   averageDecay: number;
 }
@@ -56,6 +59,7 @@ export const TRAINING_DEFAULTS: TrainingSettings = {
   tripletWeight: 0,
   smoothing: 0.1,
   clip: 0,
+  precision: 'full',
   averageDecay: 0,
 };
 

@@ -100,8 +100,9 @@ test('what is typed wrongly is refused in a sentence', async () => {
     [/wasm: half precision is for GPUs/, ['embed', 'a.jpg', '--half', ...WASM]],
     [/reference: half precision is for GPUs/, ['verify', 'a.jpg', 'b.jpg', '--half', '--device', 'reference']],
     [/wasm: half precision is for GPUs/, ['bench', '--half', '--task', 'mini-resnet', ...WASM]],
-    [/--half is for networks: face-resnet and mini-resnet/, ['bench', '--half', '--task', 'gemm', ...WASM]],
-    [/--half.*--profile/, ['bench', '--half', '--profile', ...WASM]],
+    [/--half is for networks and their training: face-resnet/, ['bench', '--half', '--task', 'gemm', ...WASM]],
+    [/--half.*--compare/, ['bench', '--half', '--compare', ...WASM]],
+    [/wasm: half precision is for GPUs/, ['train', '--half', '--out', 'model.safetensors', ...WASM]],
   ];
   const sentences = await Promise.all(refusals.map(([, args]) => refusal(...args)));
   for (const [index, [expected]] of refusals.entries()) assert.match(sentences[index], expected);

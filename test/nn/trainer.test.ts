@@ -23,7 +23,7 @@ import { random, stream } from '../../src/tensor/random';
 import { scope } from '../../src/tensor/scope';
 import { ShapeError } from '../../src/tensor/shape';
 import { testOnEachDevice } from '../helpers/devices';
-import { assertClose, rejection } from '../helpers/numbers';
+import { assertClose, rejection, thrown } from '../helpers/numbers';
 
 const SHAPE = { height: 12, width: 10, channels: 1 };
 const CLASSES = 4;
@@ -311,6 +311,80 @@ test('a loss that is not finite leaves the weights before it, however many steps
     assert.equal(results[1], results[0]);
     assert.is(results[1].position.step, bad - 1);
   }
+  await wasm.close();
+});
+
+/** A backend that claims to have halves, and computes in full all the same. */
+class Halved extends Asynchronous {
+  readonly #computing: Backend;
+  constructor(computing: Backend) {
+    super(computing);
+    this.#computing = computing;
+  }
+  override get halfRefusal() {
+    return undefined;
+  }
+  override prepare = (...[calls, constants, options]: Parameters<Backend['prepare']>) =>
+    this.#computing.prepare(calls, constants, { ...options, half: undefined });
+}
+
+test('in mixed precision steps whose gradients are too large are made again with a smaller scale, and end as others do', async () => {
+  const wasm = await openWasm({ threads: 1 });
+  for (const settings of [{}, { optimizer: 'adamw', learningRate: 0.01, averageDecay: 0.9 }] as const) {
+    const full = make(wasm, { batchSize: 2, epochs: 2, ...settings });
+    const losses = await advance(full.trainer, 1000);
+    for (const failing of [0, 5, 7, 12]) {
+      const mixed = make(new Halved(wasm), { batchSize: 2, epochs: 2, precision: 'half', ...settings });
+      assert.equal(mixed.trainer.position.lossScale, [{ step: 0, scale: 65536 }]);
+      const starts = [
+        { step: 0, scale: 1 },
+        { step: failing, scale: 2 ** 70 }, // whose square, times that of a gradient, is more than float32 holds
+      ];
+      mixed.trainer.load(await mixed.trainer.state(), { ...mixed.trainer.position, lossScale: starts }, 'a test');
+      assert.equal(await advance(mixed.trainer, 1000), losses, `failing from ${failing} on`);
+      // Powers of two take no digits away.
+      assert.equal(await everything(mixed.trainer), await everything(full.trainer));
+      assert.equal(mixed.trainer.history, full.trainer.history);
+      const { lossScale = [] } = mixed.trainer.position;
+      assert.ok(lossScale[lossScale.length - 1].scale < 2 ** 70, JSON.stringify(lossScale));
+      assert.ok(lossScale.every(({ step, scale }) => scale === 1 || step >= failing));
+      mixed.dispose();
+    }
+    full.dispose();
+  }
+  assert.is(wasm.liveBytes, 0);
+  await wasm.close();
+});
+
+test('mixed precision is saved with its scale, goes on with it, and clips what the loss was not scaled by', async () => {
+  const wasm = await openWasm({ threads: 1 });
+  const settings = { batchSize: 2, epochs: 2, clip: 0.5, precision: 'half' } as const;
+  const [whole, first] = [make(new Halved(wasm), settings), make(new Halved(wasm), settings)];
+  const plain = make(wasm, { ...settings, precision: 'full' });
+  const losses = await advance(whole.trainer, 1000);
+  assertClose(losses, await advance(plain.trainer, 1000), 1e-5);
+  for await (const { step } of first.trainer.run()) if (step === 5) break;
+  const file = decodeModel(await encodeCheckpoint(first.trainer, {}), 'a.safetensors');
+  assert.is(file.training?.settings.precision, 'half');
+  assert.equal(file.training?.position.lossScale, [{ step: 0, scale: 65536 }]);
+  const second = make(new Halved(wasm), settings);
+  resume(second.trainer, file, 'a.safetensors');
+  await advance(second.trainer, 1000);
+  assert.equal(await everything(second.trainer), await everything(whole.trainer));
+  for (const one of [whole, first, plain, second]) one.dispose();
+  assert.is(wasm.liveBytes, 0);
+  await wasm.close();
+});
+
+test('mixed precision is refused where there is none, and with triplets', async () => {
+  const wasm = await openWasm({ threads: 1 });
+  const refused = (backend: Backend, settings: Partial<TrainingSettings>, classifier?: 'cosine') =>
+    thrown(() => make(backend, { precision: 'half', ...settings }, classifier)).message;
+  assert.match(refused(wasm, {}), /^wasm: half precision is for GPUs/);
+  assert.match(
+    refused(new Halved(wasm), { imagesEach: 2, tripletWeight: 1 }),
+    /^training: triplets are chosen by what/,
+  );
   await wasm.close();
 });
 
