@@ -25,8 +25,8 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
-@group(0) @binding(2) var<storage, read> output_gradient: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
+@group(0) @binding(2) var<storage, read> output_gradient: array<real>;
 @group(0) @binding(3) var<storage, read_write> output: array<f32>;
 
 fn term(row: u32, column: u32) -> f32 {
@@ -39,7 +39,7 @@ fn term(row: u32, column: u32) -> f32 {
     return 0.0;
   }
   let pixel = (line / sizes.out_height * u32(sizes.height) + u32(y)) * u32(sizes.width) + u32(x);
-  return input[pixel * sizes.channels + c] * output_gradient[row * sizes.channels + c];
+  return f32(input[pixel * sizes.channels + c]) * f32(output_gradient[row * sizes.channels + c]);
 }
 
 fn store(part: u32, column: u32, sum: f32) {

@@ -1,11 +1,11 @@
 // y[n,i,j,c] = f(bias[c] + sum over p,q of x[n, i*stride_y+p-top, j*stride_x+q-left, c] * filter[p,q,c])
-// One thread a number of the output. Neighbouring threads have neighbouring channels, hence neighbouring reads.
+// One thread a number of the output, or a vector of four channels. Neighbouring threads have neighbouring channels, hence neighbouring reads.
 
 struct Window {
   batch: u32,
   height: i32,
   width: i32,
-  channels: u32,
+  channels: u32, // counted in LANES
   out_height: u32,
   out_width: u32,
   filter_height: u32,
@@ -20,10 +20,10 @@ struct Window {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Window;
-@group(0) @binding(1) var<storage, read> input: array<real>;
-@group(0) @binding(2) var<storage, read> weights: array<real>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<real>;
+@group(0) @binding(1) var<storage, read> input: array<Lanes>;
+@group(0) @binding(2) var<storage, read> weights: array<Lanes>;
+@group(0) @binding(3) var<storage, read> bias: array<Numbers>;
+@group(0) @binding(4) var<storage, read_write> output: array<Lanes>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -32,7 +32,7 @@ fn main(thread: Thread) {
   if (place.n >= sizes.batch) {
     return;
   }
-  var sum = 0.0;
+  var sum = Numbers(0.0);
   if (sizes.has_bias != 0) {
     sum = bias[place.c];
   }
@@ -48,8 +48,8 @@ fn main(thread: Thread) {
       }
       let pixel = (place.n * u32(sizes.height) + u32(y)) * u32(sizes.width) + u32(x);
       let weight = weights[(p * sizes.filter_width + q) * sizes.channels + place.c];
-      sum += f32(input[pixel * sizes.channels + place.c]) * f32(weight);
+      sum += Numbers(input[pixel * sizes.channels + place.c]) * Numbers(weight);
     }
   }
-  output[index] = real(activate(sum, sizes.slope, sizes.ceiling));
+  output[index] = Lanes(activate_all(sum, sizes.slope, sizes.ceiling));
 }

@@ -42,8 +42,8 @@ export function tiledInputGradient(call: KernelCall<'conv2dInputGradient'>, tile
 }
 
 /** Square ones: rows are as long as columns here. */
-export const filterTilesFor = (...channels: number[]): Tile[] =>
-  tilesFor(...channels).filter((tile) => tile.rows === tile.columns);
+export const filterTilesFor = (...channels: number[]): Tile[] => tilesFor(...channels).filter(isSquare);
+const isSquare = ({ rows, columns }: Tile | MatrixTile): boolean => rows === columns;
 
 /** Workgroups that the sum over all positions is cut into: several for each core of a large card. */
 const ENOUGH_WORKGROUPS = 1024;
@@ -54,9 +54,12 @@ type FilterSizes = Pick<Conv2dSizes, 'filterHeight' | 'filterWidth' | 'inChannel
 const rowsOf = ({ filterHeight, filterWidth, inChannels }: FilterSizes): number =>
   filterHeight * filterWidth * inChannels;
 
-/** The first tile that the filter fills. Parts make up for a small number of tiles: only its size matters. */
-export const filterTile = <T extends Tile | MatrixTile>(tiles: readonly T[], sizes: FilterSizes): T =>
-  tiles.find((tile) => tile.rows <= rowsOf(sizes) && tile.columns <= sizes.outChannels) ?? tiles[tiles.length - 1];
+/** The largest square tile that the filter fills. Parts make up for a small number of tiles: only its size matters. */
+export function filterTile<T extends Tile | MatrixTile>(tiles: readonly T[], sizes: FilterSizes): T {
+  const squares = tiles.filter(isSquare);
+  const fitting = squares.find((tile) => tile.rows <= rowsOf(sizes) && tile.columns <= sizes.outChannels);
+  return fitting ?? squares[squares.length - 1];
+}
 
 /** How many parts keep a card busy. */
 export const enoughParts = (tile: Tile | MatrixTile, sizes: FilterSizes): number =>
@@ -64,7 +67,7 @@ export const enoughParts = (tile: Tile | MatrixTile, sizes: FilterSizes): number
 
 export const conv2dFilterGradient: WebgpuKernel<'conv2dFilterGradient'> = (call) => {
   const { inChannels, outChannels } = call.attributes;
-  const tile = filterTile(filterTilesFor(inChannels, outChannels), call.attributes);
+  const tile = filterTile(tilesFor(inChannels, outChannels), call.attributes);
   return tiledFilterGradient(call, tile, enoughParts(tile, call.attributes));
 };
 

@@ -49,6 +49,7 @@ export const MATRIX_TILES: readonly MatrixTile[] = [
   { rows: 128, columns: 64, inner: 32, subgroupRows: 32, subgroupColumns: 32, enough: 500 },
   { rows: 64, columns: 64, inner: 32, subgroupRows: 32, subgroupColumns: 32, enough: 150 },
   { rows: 64, columns: 32, inner: 32, subgroupRows: 16, subgroupColumns: 32, enough: 0 },
+  { rows: 32, columns: 32, inner: 32, subgroupRows: 16, subgroupColumns: 16, enough: 0 },
 ];
 
 /** Tiles in a product of `rows` x `columns`. */

@@ -12,6 +12,8 @@ export type LaneShader =
   | 'conv2d'
   | 'conv2dFilterGradient'
   | 'conv2dInputGradient'
+  | 'depthwiseConv2d'
+  | 'depthwiseConv2dInputGradient'
   | 'narrow'
   | 'sumRows'
   | 'widen';

@@ -34,8 +34,6 @@ const FULL_ONLY: { readonly [K in KernelName]?: string } = {
   affineWarp: OUTSIDE,
   channelSums: SMALL,
   combine: UPDATE,
-  depthwiseConv2dFilterGradient: 'no network that is trained here has depthwise layers',
-  depthwiseConv2dInputGradient: 'no network that is trained here has depthwise layers',
   divideByRoot: UPDATE,
   l2NormalizeGradient: SMALL,
   preluInputGradient: 'no network that is trained here has PReLU',
