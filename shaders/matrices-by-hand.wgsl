@@ -24,20 +24,27 @@ fn right_matrix(at: u32) -> Right {
   return at;
 }
 
+// From one number of a tile to the next, along k and across.
+const LEFT_ALONG = select(LEFT_STRIDE, 1u, LEFT_TURNED);
+const LEFT_ACROSS = select(1u, LEFT_STRIDE, LEFT_TURNED);
+const RIGHT_ALONG = select(RIGHT_STRIDE, 1u, RIGHT_TURNED);
+const RIGHT_ACROSS = select(1u, RIGHT_STRIDE, RIGHT_TURNED);
+
 fn plus_product(before: Sums, left: Left, right: Right, lane: u32) -> Sums {
   var sums = before;
-  let row = lane / 4u;
-  let column = lane % 4u * 4u;
+  var at_left = left + lane / 4u * LEFT_ACROSS;
+  var at_right = right + lane % 4u * 4u * RIGHT_ACROSS;
   for (var k = 0u; k < 16u; k++) {
-    var y: vec4f;
-    for (var c = 0u; c < 4u; c++) {
-      y[c] = f32(right_tile[right + select(k * RIGHT_STRIDE + column + c, (column + c) * RIGHT_STRIDE + k, RIGHT_TURNED)]);
-    }
-    for (var half = 0u; half < 2u; half++) {
-      let m = row + 8u * half;
-      let x = f32(left_tile[left + select(k * LEFT_STRIDE + m, m * LEFT_STRIDE + k, LEFT_TURNED)]);
-      sums[half] = fma(vec4f(x), y, sums[half]);
-    }
+    let y = vec4f(
+      f32(right_tile[at_right]),
+      f32(right_tile[at_right + RIGHT_ACROSS]),
+      f32(right_tile[at_right + 2u * RIGHT_ACROSS]),
+      f32(right_tile[at_right + 3u * RIGHT_ACROSS]),
+    );
+    sums[0] = fma(vec4f(f32(left_tile[at_left])), y, sums[0]);
+    sums[1] = fma(vec4f(f32(left_tile[at_left + 8u * LEFT_ACROSS])), y, sums[1]);
+    at_left += LEFT_ALONG;
+    at_right += RIGHT_ALONG;
   }
   return sums;
 }
