@@ -1,8 +1,10 @@
 import { families, machineOf } from '../../src/kernels/wasm/machine';
-import { TILES } from '../../src/kernels/webgpu/gemm';
+import { MATRIX_TILES, TILES } from '../../src/kernels/webgpu/gemm';
 import { traceNetwork } from '../../src/nn/compile';
 import { compile, ResidualBlock } from '../../src/nn/index';
+import { LossScale } from '../../src/nn/loss-scale';
 import { type Backend, conv2d, matmul, multiply, random, Tensor } from '../../src/tensor/index';
+import { halfToNumber, numberToHalf } from '../../src/tensor/safetensors';
 import { testChapter } from './chapter';
 
 const chapter = testChapter('fast-kernels');
@@ -111,6 +113,48 @@ chapter.check('loads and products', () => {
   const [tile] = machineOf('low', true).tiles;
   const vectors = tile.columns / 4;
   return { loads: tile.rows + vectors, 'multiply-adds': tile.rows * vectors };
+});
+
+const half = (x: number) => halfToNumber(numberToHalf(x));
+
+chapter.check('numbers as halves', (given) => ({ halves: given.list('numbers').map(half) }));
+
+chapter.check('three thousand tenths', () => {
+  let [inHalves, inFull] = [0, 0];
+  for (let k = 0; k < 3000; k++) {
+    inHalves = half(inHalves + half(0.1));
+    inFull = Math.fround(inFull + half(0.1));
+  }
+  return { 'summed in halves': inHalves, 'summed in 32 bits': inFull };
+});
+
+chapter.check('one step on tensor cores', () => {
+  const [{ rows, columns, inner }] = MATRIX_TILES;
+  const product = 16 ** 3;
+  return {
+    rows,
+    columns,
+    'terms of a step': inner,
+    'products of 16 x 16': (rows * columns * inner) / product,
+    'multiply-adds of each': product,
+  };
+});
+
+chapter.check('a small gradient', (given) => {
+  const gradient = given.number('gradient') * given.number('times');
+  const scaled = half(gradient * new LossScale().at(0));
+  return {
+    'as a half': half(gradient),
+    scale: new LossScale().at(0),
+    'scaled, as a half': scaled / given.number('times'),
+    'and back': scaled / new LossScale().at(0) / given.number('times'),
+  };
+});
+
+chapter.check('the largest scale', () => {
+  let exponent = 0;
+  while (Number.isFinite(half(2 ** (exponent + 1 - 3)))) exponent++;
+  return { 'exponent of the scale': exponent, 'exponent of the smallest': exponent - 30 };
 });
 
 chapter.run();
