@@ -1,33 +1,24 @@
 import type { PrepareProgress } from '../kernels/backend';
 import { gradients, noGradient } from '../tensor/autograd';
-import { add, multiply, scale } from '../tensor/ops/arithmetic';
+import { multiply, scale } from '../tensor/ops/arithmetic';
 import { sum } from '../tensor/ops/reduce';
 import { stream } from '../tensor/random';
 import type { NamedValues } from '../tensor/safetensors';
 import { type Disposable, scope } from '../tensor/scope';
-import { Tensor } from '../tensor/tensor';
+import type { Tensor } from '../tensor/tensor';
 import { WeightAverage } from './average';
 import { clipGradients } from './clip';
-import { CosineClassifier, cosines } from './cosine-classifier';
+import { CosineClassifier } from './cosine-classifier';
 import { firstNotFinite } from './diagnosis';
-import { cosineDistillation, relationalDistillation } from './distillation';
 import type { EmbeddingNetwork } from './embedding-network';
-import { evaluate, evaluateStudent, imagesTensor, type LabelledImage, rightIn, stacked } from './evaluation';
-import {
-  arcFaceLogits,
-  cosFaceLogits,
-  countRight,
-  crossEntropy,
-  semiHardTriplets,
-  squaredDistances,
-  type Triplet,
-  tripletLoss,
-} from './loss';
+import { evaluate, evaluateStudent, type LabelledImage, rightIn, stacked } from './evaluation';
+import { countRight, semiHardTriplets } from './loss';
 import { LossScale, type ScaleStart } from './loss-scale';
 import { type LayerMemory, memoryByLayer } from './operations';
 import type { Optimizer } from './optimizer';
 import type { Sampler } from './sampler';
 import { type Schedule, warmUp } from './schedule';
+import { forwardOf, lossOf, type StepBatch } from './step-loss';
 import { type StepResult, StepsAhead } from './steps-ahead';
 import {
   makeOptimizer,
@@ -294,8 +285,8 @@ export class Trainer {
     const batch = await this.#take(step);
     await ahead.make(step, () => {
       network.train(stream(this.settings.seed, DROPS, step));
-      const forward = this.#forward(batch);
-      const loss = this.#loss(forward, batch, []);
+      const forward = forwardOf(network, this.settings, batch);
+      const loss = lossOf(forward, batch.labels, this.settings);
       if (this.memory.length === 0) this.memory = memoryByLayer(network, loss);
       const scale = this.#lossScale?.at(step) ?? 1;
       const slopes = this.#slopes(loss, scale);
@@ -356,11 +347,11 @@ export class Trainer {
 
     const held: Disposable[] = [];
     try {
-      const forward = detached(held, () => this.#forward(batch));
+      const forward = detached(held, () => forwardOf(network, this.settings, batch));
       const { answers, distances } = forward;
       const triplets = distances ? semiHardTriplets(await distances.data(), batch.labels) : [];
       const { loss, slopes } = detached(held, () => {
-        const loss = this.#loss(forward, batch, triplets);
+        const loss = lossOf(forward, batch.labels, this.settings, triplets);
         return { loss, slopes: this.#slopes(loss).clipped };
       });
       if (this.memory.length === 0) this.memory = memoryByLayer(network, loss);
@@ -422,38 +413,6 @@ export class Trainer {
     return this.settings.teacherWeight + this.settings.relationWeight > 0;
   }
 
-  #forward({ pixels, labels, targets: numbers }: Batch & { pixels: Float32Array }): Forward {
-    const { network, settings } = this;
-    const embeddings = network.embed(imagesTensor(network, pixels));
-    const distances = settings.tripletWeight > 0 ? noGradient(() => squaredDistances(embeddings)) : undefined;
-    const targets = numbers && Tensor.from(embeddings.backend, numbers, embeddings.shape);
-    const logits = settings.identityWeight > 0 ? this.#logits(embeddings, labels) : undefined;
-    const answers = targets ? noGradient(() => cosines(embeddings, targets)) : logits;
-    if (!answers) throw new Error('training: nothing is to be learnt');
-    return { embeddings, targets, logits, answers, distances };
-  }
-
-  #logits(embeddings: Tensor, labels: readonly number[]): Tensor {
-    const { loss, margin } = this.settings;
-    const { classifier } = this.network;
-    if (!classifier) return this.network.classify(embeddings);
-    if (loss === 'softmax' || !(classifier instanceof CosineClassifier)) return classifier.forward(embeddings);
-    const options = { margin, scale: classifier.scale };
-    return loss === 'arcface'
-      ? arcFaceLogits(embeddings, classifier.weight, labels, options)
-      : cosFaceLogits(cosines(embeddings, classifier.weight), labels, options);
-  }
-
-  #loss({ embeddings, targets, logits }: Forward, { labels }: Batch, triplets: readonly Triplet[]): Tensor {
-    const { identityWeight, teacherWeight, relationWeight, tripletWeight } = this.settings;
-    const parts: [loss: Tensor, weight: number][] = [];
-    if (logits) parts.push([crossEntropy(logits, labels, this.settings), identityWeight]);
-    if (targets && teacherWeight > 0) parts.push([cosineDistillation(embeddings, targets), teacherWeight]);
-    if (targets && relationWeight > 0) parts.push([relationalDistillation(embeddings, targets), relationWeight]);
-    if (triplets.length > 0) parts.push([tripletLoss(embeddings, triplets), tripletWeight]);
-    return parts.map(([loss, weight]) => (weight === 1 ? loss : scale(loss, weight))).reduce((a, b) => add(a, b));
-  }
-
   async #finishEpoch(epoch: number): Promise<EpochRecord> {
     const position = this.#position;
     this.average?.swap();
@@ -498,25 +457,11 @@ interface ToldStep extends StepResult {
   finished?: EpochRecord;
 }
 
-interface Batch {
+interface Batch extends Omit<StepBatch, 'pixels'> {
   step: number;
   images: Promise<Float32Array>;
-  labels: number[];
   /** The column of `Forward.answers` in which each row should be largest. */
   answers: number[];
-  /** The teacher's embeddings, one after the other. */
-  targets?: Float32Array;
-}
-
-/** What a step's images came to, before the loss. */
-interface Forward {
-  embeddings: Tensor;
-  targets: Tensor | undefined;
-  /** None where no names are learnt. */
-  logits: Tensor | undefined;
-  /** What counts as right or wrong: the cosines to the teacher's embeddings of the batch, or else the logits. */
-  answers: Tensor;
-  distances: Tensor | undefined;
 }
 
 /** Computes, and leaves all tensors that were made alive until what is added to `held` is disposed of. */
