@@ -76,7 +76,10 @@ export interface PrepareOptions {
 export type PrepareProgress = (compiled: number, total: number) => void;
 
 export interface Program {
-  /** Constants of which the program has packed a copy and which run() no longer reads: the caller may free them. */
+  /**
+   * Slots that run() neither reads nor writes: constants of which the program has a packed copy, and what its calls hand to
+   * one another in memory of its own. The caller may free them.
+   */
   readonly packed?: readonly Slot[];
   /**
    * From the next run on the calls at these places, counted as they were prepared, compute with other SCALARS; nothing

@@ -138,10 +138,12 @@ class StepProgram {
       const kept = new Set([...results.map(({ slot }) => slot), ...outliving]);
       const half = precision === 'half' ? { results: kept, isTraining: true } : undefined;
       const program = await backend.prepare(placed, new Set(), { onProgress, half });
+      const needless = new Set(program.packed);
+      for (const slot of owned) if (needless.has(slot)) backend.free(slot);
       const indices = new Map(calls.map((call, index) => [call, index]));
       return new StepProgram(backend, record, {
         program,
-        owned,
+        owned: owned.filter((slot) => !needless.has(slot)),
         results,
         targets: record.writes.map(({ slot }) => places.get(slot) ?? slot),
         calls: placed,

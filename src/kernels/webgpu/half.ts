@@ -113,13 +113,13 @@ const TRAINED_IN_HALF: ReadonlySet<KernelName> = new Set<KernelName>([
 
 /** A program's dispatches in half precision, and what they need besides. */
 interface HalfDispatches {
-  /** Slots of no backend for numbers that are needed both ways. */
-  copies: Slot[];
+  /** Slots of no backend: for numbers that are needed both ways, and of half the size in place of the caller's. */
+  lent: Slot[];
   /** Makes the halves of constants, once. */
   once: Dispatch[];
   /** For each call, what it reads made as it wants it, what it does, and what is read outside made of its halves. */
   ofCalls: { before: Dispatch[]; dispatches: Dispatch[]; after: Dispatch[] }[];
-  /** Constants that only `once` reads. */
+  /** Slots that the program does without: constants that only `once` reads, and what has another slot in its place. */
   packed: Slot[];
 }
 
@@ -132,9 +132,9 @@ interface SlotsOfProgram {
 }
 
 /**
- * The same dispatches on halves, as far as they can. What one of those writes lies as halves in the very slot, half of
- * which is then empty; who reads it in full reads a copy, and who reads halves of what lies in full does so, too. What the
- * caller writes or reads lies in full.
+ * The same dispatches on halves, as far as they can. What one of those writes lies as halves in the very slot; who reads it
+ * in full reads a copy, and who reads halves of what lies in full does so, too. What the caller writes or reads lies in
+ * full. A slot that never does is replaced by one of half the size.
  *
  * @throws Error that names the kernel of a call that must be cut in pieces
  */
@@ -146,6 +146,8 @@ export function onHalves(
   const scratch = new Set(calls.flatMap(({ dispatches }) => dispatches.flatMap(scratchOf)));
   /** Those whose own memory holds halves, as of the dispatch that is looked at. */
   const inHalves = new Set<Slot>();
+  const everInHalves = new Set<Slot>();
+  const everInFull = new Set<Slot>();
   const halfCopies = new Map<Slot, Slot>();
   const fullCopies = new Map<Slot, Slot>();
   /** The copies that hold what their slots do. */
@@ -163,8 +165,9 @@ export function onHalves(
       workgroups: workgroupsFor(length / lanes),
     };
   };
+  const halfOf = ({ length }: Slot): Slot => ({ length: storage === 'f16' ? Math.ceil(length / 2) : length });
   const halfCopyOf = (slot: Slot): Slot => {
-    const copy = halfCopies.get(slot) ?? { length: storage === 'f16' ? Math.ceil(slot.length / 2) : slot.length };
+    const copy = halfCopies.get(slot) ?? halfOf(slot);
     halfCopies.set(slot, copy);
     return copy;
   };
@@ -180,6 +183,7 @@ export function onHalves(
     const after: Dispatch[] = [];
     const read = (slot: Slot, asHalves: boolean): Slot => {
       if (!asHalves) readInFull.add(slot);
+      if (!inHalves.has(slot)) everInFull.add(slot);
       if (inHalves.has(slot) === asHalves) return slot;
       const copy = asHalves ? halfCopyOf(slot) : fullCopyOf(slot);
       if (!upToDate.has(copy))
@@ -193,8 +197,10 @@ export function onHalves(
         if (copy) upToDate.delete(copy);
       }
       inHalves.delete(slot);
+      const isOwn = asHalves && !results.has(slot);
+      (isOwn ? everInHalves : everInFull).add(slot);
       if (!asHalves) return slot;
-      if (!results.has(slot)) {
+      if (isOwn) {
         inHalves.add(slot);
         return slot;
       }
@@ -223,11 +229,25 @@ export function onHalves(
     });
     return { before, dispatches: made, after };
   });
+  const smaller = new Map<Slot, Slot>();
+  for (const slot of everInHalves) if (!everInFull.has(slot) && !scratch.has(slot)) smaller.set(slot, halfOf(slot));
+  const replaced = (slot: Slot): Slot => smaller.get(slot) ?? slot;
+  const inPlace = (dispatches: readonly Dispatch[]): Dispatch[] =>
+    dispatches.map((one) => ({
+      ...one,
+      inputs: one.inputs.map((slot) => slot && replaced(slot)),
+      output: replaced(one.output),
+      moreOutputs: one.moreOutputs?.map((slot) => slot && replaced(slot)) ?? [],
+    }));
   return {
-    copies: [...halfCopies.values(), ...fullCopies.values()],
+    lent: [...halfCopies.values(), ...fullCopies.values(), ...smaller.values()],
     once,
-    ofCalls,
-    packed: [...constants].filter((slot) => halfCopies.has(slot) && !readInFull.has(slot)),
+    ofCalls: ofCalls.map(({ before, dispatches, after }) => ({
+      before: inPlace(before),
+      dispatches: inPlace(dispatches),
+      after: inPlace(after),
+    })),
+    packed: [...[...constants].filter((slot) => halfCopies.has(slot) && !readInFull.has(slot)), ...smaller.keys()],
   };
 }
 
@@ -256,18 +276,18 @@ export async function prepareHalfProgram(
     dispatches: (hasMatrices && isHalved(call) ? matrixDispatches(call) : undefined) ?? dispatchesFor(call),
   }));
   const slots = { constants, results: half.results, isHalved };
-  const { copies, once, ofCalls, packed } = onHalves(wanted, slots, storage);
+  const { lent, once, ofCalls, packed } = onHalves(wanted, slots, storage);
   for (const [k, { before, dispatches, after }] of ofCalls.entries())
     note(calls[k], [...before, ...dispatches, ...after]);
 
-  const lent: Slot[] = [];
+  const borrowed: Slot[] = [];
   const release = () => {
-    for (const slot of lent.splice(0)) buffers.free(slot);
+    for (const slot of borrowed.splice(0)) buffers.free(slot);
   };
   try {
-    for (const slot of copies) {
+    for (const slot of lent) {
       buffers.lend(slot);
-      lent.push(slot);
+      borrowed.push(slot);
     }
     const packing = await prepareProgram([once], backstage);
     packing.run();

@@ -131,14 +131,14 @@ for (const stride of [1, 2] as const)
     );
     const compared = products.map(async ({ tile, call, dispatches }) => {
       const { output } = call.outputs;
-      const { copies, ofCalls } = onHalves(
+      const { lent, ofCalls } = onHalves(
         [{ call, dispatches }],
         { constants: new Set(), results: new Set([output]), isHalved: () => true },
         storage,
       );
       const [{ before, dispatches: made, after }] = ofCalls;
       const [first, ...rest] = [...before, ...made, ...after];
-      const program = await backend.prepareDispatches([{ ...first, scratch: copies }, ...rest]);
+      const program = await backend.prepareDispatches([{ ...first, scratch: lent }, ...rest]);
       program.run();
       const actual = await backend.read(output);
       program.run();
