@@ -25,6 +25,7 @@ export async function trainLandmarks(
     throw new UserError('landmarks are learnt from a folder with images/ and points.csv; name one');
   if (options.teacher || options.focus !== 'whole')
     throw new UserError('--teacher and --focus are for --task people; landmarks are learnt from labels alone');
+  if (options.half) throw new UserError('--half is for --task people; landmarks are learnt in full precision');
   if (options.resume) throw new UserError('a training of landmarks cannot be resumed yet; it takes minutes');
   const { model } = filesOf(options.out);
   await expectWritable(filesOf(options.out));

@@ -68,6 +68,7 @@ test('what cannot be learnt from is refused in one sentence', async () => {
   await mkdir(path('empty'), { recursive: true });
   const out = ['--task', 'landmarks', '--out', path('none.safetensors')];
   for (const [args, sentence] of [
+    [['train', 'labelled', '--half', ...out], /--half is for --task people/],
     [['train', ...out], /landmarks are learnt from a folder with images\/ and points\.csv/],
     [['train', path('empty'), ...out], /points\.csv does not exist/],
     [['train', path('labelled'), ...out, '--resume'], /cannot be resumed/],
