@@ -11,15 +11,13 @@ import Table from 'cli-table3';
 import { programTurn } from '../src/bench/gpu-times';
 import { squareWindow } from '../src/bench/kernel-case';
 import { type MeasureOptions, medianTimes } from '../src/bench/measure';
-import { type Conv2dSizes, type KernelCall, LINEAR, type Slot } from '../src/kernels/kernel';
+import { type Conv2dSizes, LINEAR, type Slot } from '../src/kernels/kernel';
 import { openWebgpu, type WebgpuBackend } from '../src/kernels/webgpu/backend';
-import { tiledConv2d } from '../src/kernels/webgpu/conv2d';
-import { enoughParts, tiledFilterGradient, tiledInputGradient } from '../src/kernels/webgpu/conv2d-gradient';
 import type { Dispatch } from '../src/kernels/webgpu/dispatch';
 import { MATRIX_TILES, type MatrixTile } from '../src/kernels/webgpu/gemm';
 import { halfFormOf } from '../src/kernels/webgpu/half';
 import { dispatchesOf } from '../src/kernels/webgpu/kernels';
-import { matrixDispatches } from '../src/kernels/webgpu/matrices';
+import { matrixDispatches, type Product, productOfMatrices } from '../src/kernels/webgpu/matrices';
 import { startOnSoftware } from './helpers/software-gpu';
 
 const LAYERS = [
@@ -30,7 +28,6 @@ const LAYERS = [
   { side: 7, stride: 1, inChannels: 256, outChannels: 256 },
 ];
 type Layer = (typeof LAYERS)[number];
-type Product = KernelCall<'conv2d' | 'conv2dInputGradient' | 'conv2dFilterGradient'>;
 
 interface Row extends Layer {
   batch: number;
@@ -44,17 +41,6 @@ interface Row extends Layer {
 }
 
 const nameOf = ({ rows, columns }: MatrixTile) => `${rows}x${columns}`;
-
-const withTile = (call: Product, tile: MatrixTile): Dispatch[] => {
-  switch (call.kernel) {
-    case 'conv2d':
-      return [tiledConv2d(call, tile)];
-    case 'conv2dInputGradient':
-      return [tiledInputGradient(call, tile)];
-    case 'conv2dFilterGradient':
-      return tiledFilterGradient(call, tile, enoughParts(tile, call.attributes));
-  }
-};
 
 function productsOf(sizes: Conv2dSizes, slotOf: (length: number) => Slot): Product[] {
   const { batch, height, width, inChannels, outHeight, outWidth, outChannels } = sizes;
@@ -106,7 +92,7 @@ async function measure(backend: WebgpuBackend, layer: Layer, batch: number, opti
         isRehearsal
           ? dispatches
           : dispatches.map((one): Dispatch => (halfFormOf(one.shader) ? { ...one, storage: 'f16' } : one));
-      const contenders = [plain, inHalves(plain), ...tiles.map((tile) => inHalves(withTile(call, tile)))];
+      const contenders = [plain, inHalves(plain), ...tiles.map((tile) => inHalves(productOfMatrices(call, tile)))];
       const programs = await Promise.all(contenders.map((dispatches) => backend.prepareDispatches(dispatches)));
       const times = await medianTimes(
         programs.map((program) => programTurn(backend, program)),

@@ -4,12 +4,9 @@ import type { Backend } from '../../../src/kernels/backend';
 import type { Conv2dSizes, KernelCall } from '../../../src/kernels/kernel';
 import { openReference } from '../../../src/kernels/reference/backend';
 import { openWebgpu } from '../../../src/kernels/webgpu/backend';
-import { tiledConv2d } from '../../../src/kernels/webgpu/conv2d';
-import { tiledFilterGradient, tiledInputGradient } from '../../../src/kernels/webgpu/conv2d-gradient';
-import type { Dispatch } from '../../../src/kernels/webgpu/dispatch';
 import { MATRIX_TILES, type MatrixTile } from '../../../src/kernels/webgpu/gemm';
 import { onHalves } from '../../../src/kernels/webgpu/half';
-import { matrixDispatches } from '../../../src/kernels/webgpu/matrices';
+import { matrixDispatches, productOfMatrices } from '../../../src/kernels/webgpu/matrices';
 import { random } from '../../../src/tensor/random';
 import { testGpu } from '../../helpers/devices';
 import { toHalf } from '../../helpers/halves';
@@ -77,15 +74,6 @@ function makeCalls(backend: Backend, attributes: Conv2dSizes) {
   return { forward, ofInput, ofFilter };
 }
 
-const productsWith = (
-  { forward, ofInput, ofFilter }: ReturnType<typeof makeCalls>,
-  tile: MatrixTile,
-): { call: KernelCall<'conv2d' | 'conv2dInputGradient' | 'conv2dFilterGradient'>; dispatches: Dispatch[] }[] => [
-  { call: forward, dispatches: [tiledConv2d(forward, tile)] },
-  { call: ofInput, dispatches: [tiledInputGradient(ofInput, tile)] },
-  { call: ofFilter, dispatches: tiledFilterGradient(ofFilter, tile, 1) },
-];
-
 /** All numbers of blocks that a subgroup of MATRIX_TILES computes; few subgroups, for by hand each takes a second to compile. */
 const TILES_BY_HAND: readonly MatrixTile[] = [
   { rows: 64, columns: 64, inner: 16, subgroupRows: 64, subgroupColumns: 32, enough: 0 },
@@ -125,9 +113,9 @@ for (const stride of [1, 2] as const)
     // At once, for the pipelines are compiled meanwhile.
     const products = tiles.flatMap((tile, k) =>
       // By hand they take seconds to compile: the tiles take turns.
-      productsWith(calls, tile)
+      [calls.forward, calls.ofInput, calls.ofFilter]
         .filter((_, product) => storage === 'f16' || (k + product) % 2 === 0)
-        .map((one) => ({ tile, ...one })),
+        .map((call) => ({ tile, call, dispatches: productOfMatrices(call, tile) })),
     );
     const compared = products.map(async ({ tile, call, dispatches }) => {
       const { output } = call.outputs;
