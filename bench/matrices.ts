@@ -144,7 +144,7 @@ const backend = await openWebgpu({
   allowSoftware: isRehearsal,
   ...(isRehearsal && { halves: 'f32', matrices: 'by hand' }),
 }).catch(startOnSoftware);
-if (!isRehearsal && !(backend.features.half && backend.features.subgroupMatrices))
+if (!backend.multipliesMatrices)
   throw new Error(`${backend.description} has no tensor cores that WebGPU can use; try --rehearse`);
 const { isSoftware } = backend;
 const batches = (values.batch ?? (isSoftware ? '1' : '32,256')).split(',').map(Number);

@@ -6,10 +6,10 @@ struct Sizes {
 }
 
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<storage, read> input: array<f32>;
+@group(0) @binding(1) var<storage, read> input: array<real>;
 @group(0) @binding(2) var<storage, read> slopes: array<f32>;
-@group(0) @binding(3) var<storage, read> output_gradient: array<f32>;
-@group(0) @binding(4) var<storage, read_write> output: array<f32>;
+@group(0) @binding(3) var<storage, read> output_gradient: array<real>;
+@group(0) @binding(4) var<storage, read_write> output: array<real>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(thread: Thread) {
@@ -17,6 +17,6 @@ fn main(thread: Thread) {
   if (i >= sizes.length) {
     return;
   }
-  let dy = output_gradient[i];
-  output[i] = select(slopes[i % sizes.channels] * dy, dy, input[i] > 0.0);
+  let dy = f32(output_gradient[i]);
+  output[i] = real(select(slopes[i % sizes.channels] * dy, dy, f32(input[i]) > 0.0));
 }

@@ -1,5 +1,5 @@
 import type { Backend, Precision, Program } from '../kernels/backend';
-import { type KernelCall, type KernelName, RELU, type Slot, type WindowSizes } from '../kernels/kernel';
+import { inputSlots, type KernelCall, type KernelName, RELU, type Slot, type WindowSizes } from '../kernels/kernel';
 import { random } from '../tensor/random';
 
 /** Slots of random numbers for a case. */
@@ -112,7 +112,9 @@ export async function prepareCase(
   };
   const call = makeCall({ input, constant, output });
   const half = precision === 'half' ? { results: new Set<Slot>() } : undefined;
-  const program = await backend.prepare([call], constants, { half });
+  // What no call writes would be made halves of in each run.
+  const fixed = half ? new Set(inputSlots(call)) : constants;
+  const program = await backend.prepare([call], fixed, { half });
   const dispose = () => {
     program.free();
     for (const slot of slots) backend.free(slot);

@@ -111,7 +111,8 @@ function isPosition(value: unknown): value is TrainingPosition {
     [value.step, value.lossSum, value.right].every(isNumber) &&
     Array.isArray(value.history) &&
     value.history.every(isEpochRecord) &&
-    (value.lossScale === undefined || (Array.isArray(value.lossScale) && value.lossScale.every(isScaleStart)))
+    (value.lossScale === undefined ||
+      (Array.isArray(value.lossScale) && value.lossScale.length > 0 && value.lossScale.every(isScaleStart)))
   );
 }
 

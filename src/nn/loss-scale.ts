@@ -7,7 +7,7 @@ export interface ScaleStart {
 /** As PyTorch's GradScaler. */
 const FIRST = 65536;
 const STEPS_TO_DOUBLE = 2000;
-/** Beyond it the float32 of the loss itself would be in danger. */
+/** Gradients that small have no more digits to win, and a larger one would sooner be too large. */
 const HIGHEST = 2 ** 24;
 
 /**
@@ -45,6 +45,6 @@ export class LossScale {
 
   /** What constructs it again. */
   get starts(): readonly ScaleStart[] {
-    return this.#starts;
+    return [...this.#starts];
   }
 }

@@ -1,9 +1,12 @@
 import { inputSlots, type KernelCall, outputSlots, type Slot } from '../kernels/kernel';
 
+const MOST_ROOM = 4;
+
 /**
  * Gives each slot that the calls use and that is not yet placed a place in memory, such that slots share a place where
  * the last user of one comes before the first of the other. A call's outputs never share with its inputs, nor with each
- * other.
+ * other. None moves into a place that is more than MOST_ROOM times as large as it: what is small would keep the large
+ * places from holding nothing but halves, in half precision.
  *
  * @param places where slots lie that others must not share: inputs, outputs, parameters. It is added to.
  */
@@ -24,7 +27,9 @@ export function placeByLiveness(
       if (places.has(slot) || housed.has(slot)) continue;
       housed.add(slot);
       // The smallest free home that is large enough; else the largest, which grows.
-      const free = homes.filter((home) => home.freeFrom < time).sort((a, b) => a.length - b.length);
+      const fits = ({ length }: { length: number }) =>
+        length <= MOST_ROOM * slot.length && slot.length <= MOST_ROOM * length;
+      const free = homes.filter((home) => home.freeFrom < time && fits(home)).sort((a, b) => a.length - b.length);
       let home = free.find(({ length }) => length >= slot.length) ?? free.at(-1);
       if (!home) {
         home = { length: 0, tenants: [], freeFrom: 0 };

@@ -47,6 +47,7 @@ export class StepsAhead {
   readonly #results: Tensor;
   /** For the windows in turn. */
   readonly #snapshots: readonly Snapshot[];
+  #knowsSlopes = false;
   #open: { first: number; count: number; snapshot: Snapshot } | undefined;
   #asked: { first: number; count: number; snapshot: Snapshot; numbers: Promise<Numbers> }[] = [];
 
@@ -74,10 +75,11 @@ export class StepsAhead {
       this.#open = { first: step, count: 0, snapshot };
     }
     await this.#recorded.run(() => {
-      const { loss, right, slopes = right } = compute();
+      const { loss, right, slopes } = compute();
+      this.#knowsSlopes = slopes !== undefined;
       noGradient(() => {
         const newest = concat(
-          [loss, right, slopes].map((number) => number.reshape(1, 1)),
+          [loss, right, slopes ?? right].map((number) => number.reshape(1, 1)),
           1,
         );
         assign(this.#results, concat([slice(this.#results, 0, 1, MOST_STEPS - 1), newest], 0));
@@ -108,7 +110,7 @@ export class StepsAhead {
     this.#asked.shift();
     const results = Array.from({ length: count }, (_, k) => {
       const [loss, right, slopes] = rows.slice(COLUMNS * k, COLUMNS * (k + 1));
-      return { loss, right, slopes };
+      return { loss, right, ...(this.#knowsSlopes && { slopes }) };
     });
     const restore = () => {
       snapshot.restore();

@@ -1,6 +1,7 @@
 import type { PrepareProgress } from '../kernels/backend';
 import { gradients, noGradient } from '../tensor/autograd';
-import { multiply, scale } from '../tensor/ops/arithmetic';
+import { scale } from '../tensor/ops/arithmetic';
+import { concat } from '../tensor/ops/concat';
 import { sum } from '../tensor/ops/reduce';
 import { stream } from '../tensor/random';
 import type { NamedValues } from '../tensor/safetensors';
@@ -292,7 +293,7 @@ export class Trainer {
       const slopes = this.#slopes(loss, scale);
       this.#update(slopes.clipped, step, scale);
       const right = countRight(forward.answers, batch.answers);
-      return { loss, right, ...(this.#lossScale && { slopes: slopes.ofFirst() }) };
+      return { loss, right, ...(this.#lossScale && { slopes: slopes.total() }) };
     });
     this.#made++;
   }
@@ -313,21 +314,23 @@ export class Trainer {
     for (const result of results) {
       if (!Number.isFinite(result.loss)) {
         restore();
-        await this.#makeAgain(first, result.loss);
+        await this.#makeAgain(first, result.loss, ahead);
       }
       await this.#know(result);
     }
   }
 
-  /** From the weights before a step that is known to go well, up to the one that fails: it is made to say where. */
-  async #makeAgain(first: number, loss: number): Promise<never> {
+  /** From the weights before a step that is known to go well, up to the one that fails: in full it is made to say where. */
+  async #makeAgain(first: number, loss: number, ahead: StepsAhead): Promise<never> {
     this.optimizer.takeBack(this.#made - first);
     this.#made = first;
+    const what = `training stopped: the loss was ${loss} at step ${this.step + 1}`;
+    if (this.#lossScale) {
+      while (this.#made < this.step) await this.#recordStep(ahead);
+      throw new Error(`${what}; where it began is said when it is trained in full precision`);
+    }
     while (this.#made <= this.step) await this.#makeStep();
-    const remedy = this.#lossScale ? ' in full precision: train so' : '';
-    throw new Error(
-      `training stopped: the loss was ${loss} at step ${this.step + 1}, and was not when made again${remedy}`,
-    );
+    throw new Error(`${what}, and was not when made again`);
   }
 
   /**
@@ -367,17 +370,24 @@ export class Trainer {
   }
 
   /**
-   * The gradients of all parameters, as many times too large as the loss is scaled. What is too large for 16 bits on its
-   * way back is not finite any more, and makes all that is computed of it so, down to the gradient of the network's first
-   * weights: it is enough to look at those.
+   * The gradients of all parameters, as many times too large as the loss is scaled; and their sum, which is not finite where
+   * one of them is too large for 16 bits, or was made of what is.
    */
-  #slopes(loss: Tensor, lossScale = 1): { clipped: Tensor[]; ofFirst(): Tensor } {
+  #slopes(loss: Tensor, lossScale = 1): { clipped: Tensor[]; total(): Tensor } {
     const scaled = lossScale === 1 ? loss : scale(loss, lossScale);
     const all = gradients(scaled, [...this.optimizer.parameters.values()]);
     const { clip } = this.settings;
     return {
       clipped: clip > 0 ? clipGradients(all, clip * lossScale).gradients : all,
-      ofFirst: () => noGradient(() => sum(multiply(all[0], all[0]))),
+      total: () =>
+        noGradient(() =>
+          sum(
+            concat(
+              all.map((slopes) => slopes.reshape(slopes.size)),
+              0,
+            ),
+          ),
+        ),
     };
   }
 

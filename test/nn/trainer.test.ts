@@ -338,15 +338,19 @@ test('in mixed precision steps whose gradients are too large are made again with
       assert.equal(mixed.trainer.position.lossScale, [{ step: 0, scale: 65536 }]);
       const starts = [
         { step: 0, scale: 1 },
-        { step: failing, scale: 2 ** 70 }, // whose square, times that of a gradient, is more than float32 holds
+        { step: failing, scale: 2 ** 127 }, // with a gradient above 2, more than float32 holds
       ];
       mixed.trainer.load(await mixed.trainer.state(), { ...mixed.trainer.position, lossScale: starts }, 'a test');
-      assert.equal(await advance(mixed.trainer, 1000), losses, `failing from ${failing} on`);
-      // Powers of two take no digits away.
-      assert.equal(await everything(mixed.trainer), await everything(full.trainer));
-      assert.equal(mixed.trainer.history, full.trainer.history);
+      const mixedLosses = await advance(mixed.trainer, 1000);
+      // Powers of two take no digits away, unless a tenth of their inverse, which AdamW multiplies by, is so near to zero.
+      if ('optimizer' in settings) assertClose(mixedLosses, losses, 1e-4);
+      else {
+        assert.equal(mixedLosses, losses, `failing from ${failing} on`);
+        assert.equal(await everything(mixed.trainer), await everything(full.trainer));
+        assert.equal(mixed.trainer.history, full.trainer.history);
+      }
       const { lossScale = [] } = mixed.trainer.position;
-      assert.ok(lossScale[lossScale.length - 1].scale < 2 ** 70, JSON.stringify(lossScale));
+      assert.ok(lossScale[lossScale.length - 1].scale < 2 ** 127, JSON.stringify(lossScale));
       assert.ok(lossScale.every(({ step, scale }) => scale === 1 || step >= failing));
       mixed.dispose();
     }
@@ -372,6 +376,37 @@ test('mixed precision is saved with its scale, goes on with it, and clips what t
   await advance(second.trainer, 1000);
   assert.equal(await everything(second.trainer), await everything(whole.trainer));
   for (const one of [whole, first, plain, second]) one.dispose();
+  assert.is(wasm.liveBytes, 0);
+  await wasm.close();
+});
+
+test('a loss that is not finite in mixed precision leaves the weights before it', async () => {
+  const wasm = await openWasm({ threads: 1 });
+  for (const bad of [1, 4, 9]) {
+    const [failing, before] = [true, false].map((isBad) => {
+      const backend = new Halved(wasm);
+      const options = { input: SHAPE, widths: [4], depths: [1], embedding: 4, dropout: 0.1, classes: CLASSES };
+      const network = new MiniResNet({ backend, random: random(3) }, options);
+      const plain = plainData(images(6, 1), images(3, 2));
+      const data: TrainingData = {
+        ...plain,
+        batch: async (indices, step) => {
+          const pixels = await plain.batch(indices, step);
+          return isBad && step === bad - 1 ? pixels.fill(3e38) : pixels;
+        },
+      };
+      return { network, trainer: new Trainer(network, data, { batchSize: 2, precision: 'half' }) };
+    });
+    const { message } = await rejection(advance(failing.trainer, 1000));
+    assert.match(message, new RegExp(`^training stopped: the loss was NaN at step ${bad}; where it began is said`));
+    assert.is(failing.trainer.position.step, bad - 1);
+    await advance(before.trainer, bad - 1);
+    assert.equal(await everything(failing.trainer), await everything(before.trainer));
+    for (const { network, trainer } of [failing, before]) {
+      trainer.dispose();
+      network.dispose();
+    }
+  }
   assert.is(wasm.liveBytes, 0);
   await wasm.close();
 });

@@ -18,8 +18,8 @@ export const adamStep = ({ inputs, outputs, attributes }: KernelCall<'adamStep'>
       ...{ key: 'adamStep square', length, output: square },
       streams: [square, gradient],
       factors: [beta2, 1 - beta2, gradientFactor],
-      compute(f, { streams, factors: [kept, share, unscaled] }) {
-        const g = f.let(f32x4.mul(unscaled, streams[1]));
+      compute(f, { streams, factors: [kept, share, factor] }) {
+        const g = f.let(f32x4.mul(factor, streams[1]));
         return f32x4.add(f32x4.mul(kept, streams[0]), f32x4.mul(share, f32x4.mul(g, g)));
       },
     }),

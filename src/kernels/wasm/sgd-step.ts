@@ -14,8 +14,8 @@ export const sgdStep = ({ inputs, outputs, attributes }: KernelCall<'sgdStep'>, 
         ...{ key: 'sgdStep', length, output: parameter },
         streams: [gradient, parameter],
         factors: [gradientFactor, rate, weightDecay],
-        compute: (_, { streams: [g, p], factors: [unscaled, speed, decay] }) =>
-          f32x4.sub(p, f32x4.mul(speed, decayed(f32x4.mul(unscaled, g), p, decay))),
+        compute: (_, { streams: [g, p], factors: [factor, speed, decay] }) =>
+          f32x4.sub(p, f32x4.mul(speed, decayed(f32x4.mul(factor, g), p, decay))),
       }),
     ];
   const velocity = address(outputs.velocity);
@@ -24,14 +24,14 @@ export const sgdStep = ({ inputs, outputs, attributes }: KernelCall<'sgdStep'>, 
   return [
     elementwiseJob({
       ...{ key: 'sgdStep velocity', length, output: velocity, streams, factors },
-      compute: (_, { streams: [g, p, v], factors: [unscaled, , decay, kept] }) =>
-        f32x4.add(f32x4.mul(kept, v), decayed(f32x4.mul(unscaled, g), p, decay)),
+      compute: (_, { streams: [g, p, v], factors: [factor, , decay, kept] }) =>
+        f32x4.add(f32x4.mul(kept, v), decayed(f32x4.mul(factor, g), p, decay)),
     }),
     elementwiseJob({
       ...{ key: `sgdStep along velocity${nesterov ? ', ahead' : ''}`, length, output: parameter, streams, factors },
-      compute(f, { streams: [g, position, v], factors: [unscaled, speed, decay, kept] }) {
+      compute(f, { streams: [g, position, v], factors: [factor, speed, decay, kept] }) {
         const p = f.let(position);
-        const direction = nesterov ? f32x4.add(decayed(f32x4.mul(unscaled, g), p, decay), f32x4.mul(kept, v)) : v;
+        const direction = nesterov ? f32x4.add(decayed(f32x4.mul(factor, g), p, decay), f32x4.mul(kept, v)) : v;
         return f32x4.sub(p, f32x4.mul(speed, direction));
       },
     }),

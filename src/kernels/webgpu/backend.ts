@@ -51,6 +51,8 @@ export interface WebgpuBackend extends Backend {
   readonly isSoftware: boolean;
   readonly counts: Readonly<Counts>;
   readonly features: GpuFeatures;
+  /** Whether programs in half precision multiply in small matrices. */
+  readonly multipliesMatrices: boolean;
   /** A program of dispatches that the caller has chosen: to compare tiles and shaders. */
   prepareDispatches(dispatches: readonly Dispatch[]): Promise<Program>;
   /**
@@ -142,6 +144,7 @@ export async function openWebgpu({
     halfRefusal,
     isSoftware,
     features,
+    multipliesMatrices: matrices !== false,
     device,
     counts,
     bytesOfNumber: 4,

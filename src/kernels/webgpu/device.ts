@@ -85,6 +85,9 @@ export const isSoftwareAdapter = (info: GPUAdapterInfo): boolean =>
     `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
   );
 
+/** Bytes of workgroup memory that the largest tile of gemm-matrices.wgsl takes. */
+const MATRIX_STORAGE = 28 * 1024;
+
 /** What an adapter multiplies, as Chromium's experiment tells it; @webgpu/types do not know of it. */
 interface MatrixConfig {
   componentType: string;
@@ -140,6 +143,8 @@ function watch(device: GPUDevice, info: GPUAdapterInfo, gpu: GPU | undefined): O
     foldsInSubgroups: subgroups && gpu?.wgslLanguageFeatures.has('subgroup_id') === true,
     multipliesMatrices:
       [FEATURES.half, FEATURES.subgroups, FEATURES.subgroupMatrices].every((name) => device.features.has(name)) &&
+      gpu?.wgslLanguageFeatures.has('subgroup_id') === true &&
+      device.limits.maxComputeWorkgroupStorageSize >= MATRIX_STORAGE &&
       info.subgroupMinSize === 32 &&
       info.subgroupMaxSize === 32 &&
       matrixConfigsOf(info).some(

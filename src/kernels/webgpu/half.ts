@@ -1,12 +1,14 @@
 import type { PrepareOptions, Program } from '../backend';
 import type { KernelCall, KernelName, Slot } from '../kernel';
 import { type Dispatch, scratchOf, workgroupsFor } from './dispatch';
+import { dispatchesOf } from './kernels';
 import { lanesOf, withLanes } from './lanes';
 import { matrixDispatches } from './matrices';
+import { exceeds } from './pieces';
 import type { Profiler } from './profile';
 import { type Backstage, prepareProgram } from './program';
 import type { ShaderName, Storage } from './shaders';
-import { View } from './view';
+import { View, wholeOf } from './view';
 
 /**
  * What stays f32 in a shader whose tensors are `real`: vectors, a number for each channel, which are few and are read
@@ -68,6 +70,8 @@ const HALF_FORMS: { readonly [S in ShaderName]?: HalfForm } = {
   multiply: ALL_HALF,
   pad: ALL_HALF,
   prelu: { fullInputs: [1] },
+  preluInputGradient: { fullInputs: [1] },
+  preluSlopesGradient: FILTER_GRADIENT,
   reduce: ALL_HALF,
   resample: { fullInputs: [1, 2] },
   resizeBilinear: ALL_HALF,
@@ -84,32 +88,48 @@ const HALF_FORMS: { readonly [S in ShaderName]?: HalfForm } = {
 export const halfFormOf = (shader: ShaderName): HalfForm | undefined => HALF_FORMS[shader];
 
 /**
- * What a step of training computes in halves: the calls on whole batches of images. All else is small, and is done in
- * full: the embedding, what is made of it, the loss, and the optimiser.
+ * Which calls of a program are done in halves, as far as their shaders can. 'following' stands for those that are where
+ * something that they read lies in halves already.
  */
-const TRAINED_IN_HALF: ReadonlySet<KernelName> = new Set<KernelName>([
-  'activation',
-  'activationGradient',
-  'add',
-  'averagePool2d',
-  'averagePool2dGradient',
-  'batchNormInputGradient',
-  'batchNormSums',
-  'batchNormTraining',
-  'channelMoments',
-  'conv2d',
-  'conv2dFilterGradient',
-  'conv2dInputGradient',
-  'crop',
-  'depthwiseConv2d',
-  'depthwiseConv2dFilterGradient',
-  'depthwiseConv2dInputGradient',
-  'globalAveragePool',
-  'globalAveragePoolGradient',
-  'maxPool2d',
-  'maxPool2dGradient',
-  'pad',
-]);
+export type Halving = 'always' | 'following' | 'never';
+
+/**
+ * What a step of training computes in halves: what is as large as a batch of images. Convolutions begin with it, forward,
+ * and the gradient of the pooling after the last of them on the way back. All else is small, and is done in full: the
+ * embedding, what is made of it, the loss, and the optimiser.
+ */
+const TRAINED: { readonly [K in KernelName]?: Halving } = {
+  activation: 'following',
+  activationGradient: 'following',
+  add: 'following',
+  averagePool2d: 'following',
+  averagePool2dGradient: 'following',
+  batchNorm: 'following',
+  batchNormInputGradient: 'following',
+  batchNormSums: 'following',
+  batchNormTraining: 'following',
+  channelMoments: 'following',
+  conv2d: 'always',
+  conv2dFilterGradient: 'always',
+  conv2dInputGradient: 'always',
+  crop: 'following',
+  depthwiseConv2d: 'always',
+  depthwiseConv2dFilterGradient: 'always',
+  depthwiseConv2dInputGradient: 'always',
+  globalAveragePool: 'following',
+  globalAveragePoolGradient: 'always',
+  maxPool2d: 'following',
+  maxPool2dGradient: 'following',
+  pad: 'following',
+  prelu: 'following',
+  preluInputGradient: 'following',
+  preluSlopesGradient: 'following',
+  scaleShift: 'following',
+};
+
+/** How a call of a plan, or of a step of training, is done in half precision. */
+export const halvingOf = ({ kernel }: KernelCall, isTraining: boolean): Halving =>
+  isTraining ? (TRAINED[kernel] ?? 'never') : 'always';
 
 /** A program's dispatches in half precision, and what they need besides. */
 interface HalfDispatches {
@@ -127,8 +147,7 @@ interface SlotsOfProgram {
   constants: ReadonlySet<Slot>;
   /** What is read after a run. */
   results: ReadonlySet<Slot>;
-  /** Whether a call may be done in halves, where its shaders can. */
-  isHalved(call: KernelCall): boolean;
+  halvingOf(call: KernelCall): Halving;
 }
 
 /**
@@ -140,7 +159,7 @@ interface SlotsOfProgram {
  */
 export function onHalves(
   calls: readonly { call: KernelCall; dispatches: readonly Dispatch[] }[],
-  { constants, results, isHalved }: SlotsOfProgram,
+  { constants, results, halvingOf: manner }: SlotsOfProgram,
   storage: Storage,
 ): HalfDispatches {
   const scratch = new Set(calls.flatMap(({ dispatches }) => dispatches.flatMap(scratchOf)));
@@ -181,24 +200,31 @@ export function onHalves(
   const ofCalls = calls.map(({ call, dispatches }) => {
     const before: Dispatch[] = [];
     const after: Dispatch[] = [];
+    const halving = manner(call);
+    const written = new Set<Slot>();
+    const refusal = (why: string) => new Error(`webgpu: ${call.kernel} cannot be done in half precision: ${why}`);
     const read = (slot: Slot, asHalves: boolean): Slot => {
-      if (!asHalves) readInFull.add(slot);
-      if (!inHalves.has(slot)) everInFull.add(slot);
-      if (inHalves.has(slot) === asHalves) return slot;
+      const whole = wholeOf(slot);
+      if (!asHalves) readInFull.add(whole);
+      if (!inHalves.has(whole)) everInFull.add(whole);
+      if (inHalves.has(whole) === asHalves) return slot;
       const copy = asHalves ? halfCopyOf(slot) : fullCopyOf(slot);
-      if (!upToDate.has(copy))
-        (constants.has(slot) ? once : before).push(convert(asHalves ? 'narrow' : 'widen', slot, slot, copy));
+      if (upToDate.has(copy)) return copy;
+      if (written.has(slot)) throw refusal('it reads in one form what it has written in the other');
+      (constants.has(slot) ? once : before).push(convert(asHalves ? 'narrow' : 'widen', slot, slot, copy));
       upToDate.add(copy);
       return copy;
     };
     const write = (slot: Slot, asHalves: boolean): Slot => {
+      const whole = wholeOf(slot);
+      written.add(whole);
       for (const copies of [halfCopies, fullCopies]) {
-        const copy = copies.get(slot);
+        const copy = copies.get(whole);
         if (copy) upToDate.delete(copy);
       }
-      inHalves.delete(slot);
+      inHalves.delete(whole);
       const isOwn = asHalves && !results.has(slot);
-      (isOwn ? everInHalves : everInFull).add(slot);
+      (isOwn ? everInHalves : everInFull).add(whole);
       if (!asHalves) return slot;
       if (isOwn) {
         inHalves.add(slot);
@@ -211,14 +237,15 @@ export function onHalves(
     };
     const made = dispatches.map((dispatch): Dispatch => {
       const { shader, inputs, output, moreOutputs = [] } = dispatch;
-      const form = isHalved(call) ? HALF_FORMS[shader] : undefined;
-      const isReal = (_: unknown, place: number) => form !== undefined && !form.fullInputs.includes(place);
+      const form = halving === 'never' ? undefined : HALF_FORMS[shader];
+      const reals = inputs.flatMap((slot, place) => (slot && form && !form.fullInputs.includes(place) ? [slot] : []));
       // Sums that a dispatch before it has left in full are added up in full.
-      const isHalf = form && !inputs.filter(isReal).some((slot) => slot && scratch.has(slot) && !inHalves.has(slot));
-      if ([...inputs, output, ...moreOutputs].some((slot) => slot instanceof View))
-        throw new Error(
-          `webgpu: ${call.kernel} cannot be done in half precision: an operand is too large to be bound at once; use a smaller batch`,
-        );
+      const isHalf =
+        form &&
+        !reals.some((slot) => scratch.has(slot) && !inHalves.has(slot)) &&
+        (halving === 'always' || reals.some((slot) => inHalves.has(slot)));
+      if ([...inputs, output, ...moreOutputs].some((slot) => slot instanceof View && (isHalf || inHalves.has(slot.of))))
+        throw refusal('an operand is too large to be bound at once; use a smaller batch');
       const halfOutput = (place: number) => isHalf === true && !form.fullOutputs?.includes(place);
       const changed = {
         inputs: inputs.map((slot, place) => slot && read(slot, isHalf === true && !form.fullInputs.includes(place))),
@@ -270,12 +297,17 @@ export async function prepareHalfProgram(
   { hasMatrices, storage, note, ...backstage }: HalfBackstage,
 ): Promise<Program> {
   const { buffers, dispatchesFor } = backstage;
-  const isHalved = ({ kernel }: KernelCall) => !half.isTraining || TRAINED_IN_HALF.has(kernel);
-  const wanted = calls.map((call) => ({
-    call,
-    dispatches: (hasMatrices && isHalved(call) ? matrixDispatches(call) : undefined) ?? dispatchesFor(call),
-  }));
-  const slots = { constants, results: half.results, isHalved };
+  const manner = (call: KernelCall) => halvingOf(call, half.isTraining === true);
+  const limit = buffers.bindingLimit;
+  const isBindable = (dispatches: readonly Dispatch[]) =>
+    dispatches.flatMap(scratchOf).every(({ length }) => length <= limit);
+  const wanted = calls.map((call) => {
+    if (manner(call) === 'never') return { call, dispatches: dispatchesFor(call) };
+    const products = hasMatrices && !exceeds(call, limit) ? matrixDispatches(call) : undefined;
+    // Tiles that were measured are those of float32, and may be Winograd's, which have no form for halves.
+    return { call, dispatches: products && isBindable(products) ? products : dispatchesOf(call, limit) };
+  });
+  const slots = { constants, results: half.results, halvingOf: manner };
   const { lent, once, ofCalls, packed } = onHalves(wanted, slots, storage);
   for (const [k, { before, dispatches, after }] of ofCalls.entries())
     note(calls[k], [...before, ...dispatches, ...after]);

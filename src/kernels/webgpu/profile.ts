@@ -52,7 +52,7 @@ export function createProfiler(open: OpenDevice, commands: Commands, buffers: Bu
       last = origin;
       const entry = calls[calls.length - 1];
       entry.shaders.push(dispatch.shader);
-      entry.isHalf ||= dispatch.storage === 'f16';
+      entry.isHalf ||= dispatch.storage === 'f16' && !/^(narrow|widen)/.test(dispatch.shader);
       if (times && entry.milliseconds !== undefined) entry.milliseconds += times[k];
     }
     return calls;

@@ -41,6 +41,9 @@ export async function prepareProgram(
   onProgress?: PrepareProgress,
 ): Promise<Program> {
   const { device } = open;
+  const isSameKind = (before: Dispatch, { storage: _, ...after }: Dispatch): boolean =>
+    keyOf(before) === keyOf({ ...after, ...(before.storage && { storage: before.storage }) }) &&
+    before.workgroups === after.workgroups;
   open.assertAlive();
   const ofCalls = wanted.map((some) => some.filter(isNeeded));
   const dispatches = ofCalls.flat();
@@ -89,7 +92,7 @@ export async function prepareProgram(
         for (const [k, dispatch] of dispatchesFor(call).filter(isNeeded).entries()) {
           const before = ofCalls[index][k];
           const place = before && places.get(before);
-          if (place === undefined || keyOf(before) !== keyOf(dispatch) || before.workgroups !== dispatch.workgroups)
+          if (place === undefined || !isSameKind(before, dispatch))
             throw new Error(`webgpu: a program's ${call.kernel} was changed in more than its scalars`);
           writeUniforms(dispatch, uniformBytes, UNIFORM_STRIDE * place);
           unwritten = { first: Math.min(unwritten.first, place), end: Math.max(unwritten.end, place + 1) };
