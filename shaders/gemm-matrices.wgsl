@@ -84,6 +84,7 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
   subgroup: Subgroup,
+  my_lane: Lane,
 ) {
   let number = group.y * groups.x + group.x;
   let tiles_across = (sizes.columns + TILE_COLUMNS - 1u) / TILE_COLUMNS;
@@ -96,7 +97,7 @@ fn main(
   let first_column = number % tiles_across * TILE_COLUMNS;
   let terms = terms_of(part);
 
-  let lane = local % SUBGROUP;
+  let lane = lane_of(my_lane);
   let my_row = number_of(subgroup) / SUBGROUPS_ACROSS * SUBGROUP_ROWS;
   let my_column = number_of(subgroup) % SUBGROUPS_ACROSS * SUBGROUP_COLUMNS;
 

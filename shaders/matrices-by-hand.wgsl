@@ -12,8 +12,16 @@ struct Subgroup {
   @builtin(local_invocation_id) thread: vec3u,
 }
 
+struct Lane {
+  @builtin(global_invocation_id) thread: vec3u,
+}
+
 fn number_of(subgroup: Subgroup) -> u32 {
   return subgroup.thread.x / SUBGROUP;
+}
+
+fn lane_of(lane: Lane) -> u32 {
+  return lane.thread.x % SUBGROUP; // a workgroup has whole subgroups, side by side
 }
 
 fn left_matrix(at: u32) -> Left {

@@ -12,8 +12,17 @@ struct Subgroup {
   @builtin(subgroup_id) number: u32,
 }
 
+// And which of its threads one is.
+struct Lane {
+  @builtin(subgroup_invocation_id) number: u32,
+}
+
 fn number_of(subgroup: Subgroup) -> u32 {
   return subgroup.number;
+}
+
+fn lane_of(lane: Lane) -> u32 {
+  return lane.number;
 }
 
 fn left_matrix(at: u32) -> Left {

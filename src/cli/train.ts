@@ -77,7 +77,7 @@ export async function train(folders: readonly string[], options: TrainOptions, s
   const { seed, masks } = asked;
   checkChoices(folders, asked);
   if (saved && !saved.training) throw new UserError(`${out} is trained to its end; there is nothing to go on with`);
-  const precision = options.half ? 'half' : 'full';
+  const precision = saved?.training?.settings.precision ?? (options.half ? 'half' : 'full');
   const opened = await openDevice(options.device, { ...options, precision, tiles: cachedTiles });
   const meter = options.profile ? new MeteredBackend(opened.backend) : undefined;
   const device = { ...opened, backend: meter ?? opened.backend };

@@ -32,6 +32,12 @@ const sizes = (stride: 1 | 2): Conv2dSizes => ({
   outChannels: 36,
 });
 
+/** One pixel to one pixel, 600 of them: the sum of the filter's gradient has several parts. */
+const POINTWISE: Conv2dSizes = {
+  ...sizes(1),
+  ...{ height: 15, width: 20, outHeight: 15, outWidth: 20, filterHeight: 1, filterWidth: 1, top: 0, left: 0 },
+};
+
 const activation = { slope: 0.5, ceiling: 20 };
 
 /** The three products, with numbers that halves can hold, the same on every backend. */
@@ -47,7 +53,7 @@ function makeCalls(backend: Backend, attributes: Conv2dSizes) {
     return slot;
   };
   const [input, output] = [batch * height * width * inChannels, batch * outHeight * outWidth * outChannels];
-  const weights = 9 * inChannels * outChannels;
+  const weights = attributes.filterHeight * attributes.filterWidth * inChannels * outChannels;
   const forward: KernelCall<'conv2d'> = {
     kernel: 'conv2d',
     inputs: {
@@ -96,20 +102,20 @@ test('what is tried by hand is what tiles are made of, and each thread has its l
 });
 
 /** On a card with tensor cores by those, on halves; elsewhere by hand, on f32: the same but for the rounding of results. */
-for (const stride of [1, 2] as const)
-  test(`every tile of a convolution of stride ${stride} and of both its gradients equals reference`, async () => {
+for (const [name, attributes] of Object.entries({ 'stride 1': sizes(1), 'stride 2': sizes(2), 'one pixel': POINTWISE }))
+  test(`a convolution of ${name} and both its gradients equal reference, by tiles in turn, on a card by each`, async () => {
     const gpu = await testGpu();
     if (!gpu) return;
     const storage = gpu.multipliesMatrices ? 'f16' : 'f32';
     const backend = await openWebgpu({ device: gpu.device, halves: storage, matrices: storage === 'f16' || 'by hand' });
-    const expectedCalls = makeCalls(reference, sizes(stride));
+    const expectedCalls = makeCalls(reference, attributes);
     const expected = new Map<string, Awaited<ReturnType<Backend['read']>>>();
     for (const call of Object.values(expectedCalls)) {
       reference.run(call);
       expected.set(call.kernel, await reference.read(call.outputs.output));
     }
-    const calls = makeCalls(backend, sizes(stride));
-    const tiles = storage === 'f16' ? MATRIX_TILES : TILES_BY_HAND;
+    const calls = makeCalls(backend, attributes);
+    const tiles = storage === 'f16' ? MATRIX_TILES : attributes === POINTWISE ? TILES_BY_HAND.slice(2) : TILES_BY_HAND;
     // At once, for the pipelines are compiled meanwhile.
     const products = tiles.flatMap((tile, k) =>
       // By hand they take seconds to compile: the tiles take turns.
