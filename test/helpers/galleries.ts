@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { cp, mkdtemp, stat } from 'node:fs/promises';
+import { cp, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
@@ -31,10 +31,23 @@ export interface TestHome {
 
 /** A folder with a gallery that holds nothing. */
 export async function emptyGalleryFolder(): Promise<string> {
-  if (!(await stat(join(MADE, 'database')).catch(() => undefined))) await (await FolderDatabase.open(MADE)).close();
+  if (!(await stat(MADE).catch(() => undefined))) await makeEmptyGallery();
   const folder = await temporaryFolder();
   await cp(join(MADE, 'database'), join(folder, 'database'), { recursive: true });
   return folder;
+}
+
+/** Renamed when it is whole, so that no other process of the tests copies half of it. */
+async function makeEmptyGallery(): Promise<void> {
+  const unfinished = `${MADE}.${process.pid}`;
+  await (await FolderDatabase.open(unfinished)).close();
+  try {
+    await rename(unfinished, MADE);
+  } catch (error) {
+    // Another process was first.
+    await rm(unfinished, { recursive: true });
+    if (!(await stat(MADE).catch(() => undefined))) throw error;
+  }
 }
 
 export async function temporaryFolder(): Promise<string> {
