@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { cp, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
@@ -11,12 +11,13 @@ import { ServerDatabase } from '../../src/gallery/server-database';
 
 /*
  * Both homes of a gallery. Making a database takes PGlite seconds, so that one is made for all runs of a checkout, and
- * copied. The network client is tested against PGlite behind a socket; LIKENESS_TEST_POSTGRES=postgres://user@host/name
+ * copied. PostgreSQL fills its buffers at every start, which takes half a second for the 128 MB that it has unless told
+ * otherwise. The network client is tested against PGlite behind a socket; LIKENESS_TEST_POSTGRES=postgres://user@host/name
  * tests it against that server, whose gallery is
  * deleted. The socket muddles statements of several connections, so that there is one.
  */
 
-const MADE = resolve('.cache/empty-gallery');
+const MADE = resolve('.cache/small-gallery');
 const folders: string[] = [];
 process.once('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -41,6 +42,7 @@ export async function emptyGalleryFolder(): Promise<string> {
 async function makeEmptyGallery(): Promise<void> {
   const unfinished = `${MADE}.${process.pid}`;
   await (await FolderDatabase.open(unfinished)).close();
+  await appendFile(join(unfinished, 'database', 'postgresql.conf'), '\nshared_buffers = 16MB\n');
   try {
     await rename(unfinished, MADE);
   } catch (error) {
