@@ -18,7 +18,10 @@ const MOST_PROCESSES = 4;
  * Processes take files from both ends of this order, so that those at the front share one GPU device and its compiled
  * pipelines, those at the end one bundled command; the small ones in the middle fill up whichever process is done first.
  */
-const ORDER = ['nn/', 'kernels/', 'tensor/', 'docs/', 'face/', 'gallery/', 'web/', 'browser', 'cli/'];
+const ORDER = [
+  ...['nn/', 'kernels/', 'face/pretrained/', 'face/pipeline', 'tensor/'],
+  ...['docs/', 'face/', 'gallery/', 'web/', 'browser', 'cli/'],
+];
 
 const wanted = process.argv.slice(2);
 const place = (file) => ORDER.findIndex((start) => file.startsWith(`test/${start}`));
