@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { median, repeatedTimes } from '../../src/bench/measure';
 import { tasksOf } from '../../src/bench/tasks';
 import type { Measurement } from '../../src/cli/bench';
-import { likeness } from '../helpers/command';
+import { likeness, likenessProcess } from '../helpers/command';
 import { rejection } from '../helpers/numbers';
 
 const test = suite('likeness bench');
@@ -62,7 +62,7 @@ test('a table for people, progress on stderr, none where it is not wanted', asyn
 
 test('Ctrl-C ends it', async () => {
   const args = ['bench', '--device', 'wasm', '--threads', '1', '--seconds', '60'];
-  const { code, stdout, stderr } = await likeness(args, async ({ interrupt }) => {
+  const { code, stdout, stderr } = await likenessProcess(args, async ({ interrupt }) => {
     await new Promise((done) => setTimeout(done, 1800));
     interrupt();
   });

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readImage } from '../../src/face/image';
-import { type Finished, likeness } from '../helpers/command';
+import { type Finished, likeness, likenessProcess } from '../helpers/command';
 import { flatJpeg, handmadePng, webpHeader } from '../helpers/image-files';
 
 const test = suite('the command');
@@ -62,10 +62,10 @@ const grey = () => handmadePng(64, 48, 8, 0, new Array(48).fill(new Array(64).fi
 
 test('help and version', async () => {
   const [help, version, bare, ofCommand] = await Promise.all([
-    likeness(['--help']),
-    likeness(['--version']),
-    likeness([]),
-    likeness(['verify', '--help']),
+    likenessProcess(['--help']),
+    likenessProcess(['--version']),
+    likenessProcess([]),
+    likenessProcess(['verify', '--help']),
   ]);
   assert.is(help.code, 0);
   assert.match(help.stdout, 'likeness verify passport.jpg selfie.jpg');
@@ -160,8 +160,8 @@ test('align writes chips that embed --aligned takes', async () => {
 
 test('verify says same with 0 and different with 1', async () => {
   const [same, different, table] = await Promise.all([
-    likeness(['verify', sample(2), sample(2), '--json', ...WASM]),
-    likeness(['verify', sample(1), sample(5), '--json', '--threshold', '0.1', ...WASM]),
+    likenessProcess(['verify', sample(2), sample(2), '--json', ...WASM]),
+    likenessProcess(['verify', sample(1), sample(5), '--json', '--threshold', '0.1', ...WASM]),
     likeness(['verify', sample(2), sample(2), ...WASM, '--out', path('verified')]),
   ]);
   assert.is(same.code, 0, same.stderr);
@@ -261,7 +261,7 @@ test('Ctrl-C stops between photos, leaving whole files only', async () => {
     Array.from({ length: 200 }, async (_, index) => fileOf(`many-${index}.png`, grey())),
   );
   const first = join(out, 'many-0-faces.png');
-  const run = await likeness(['detect', ...photos, '--out', out, '--json', ...WASM], async ({ interrupt }) => {
+  const run = await likenessProcess(['detect', ...photos, '--out', out, '--json', ...WASM], async ({ interrupt }) => {
     for (let tries = 0; tries < 400; tries++) {
       const isThere = await access(first).then(
         () => true,

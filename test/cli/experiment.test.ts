@@ -5,7 +5,7 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { encodePng } from '../../src/face/image';
 import { likeness } from '../helpers/command';
-import { cropAround, mirrorImage, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
+import { cropAround, halved, mirrorImage, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
 
 const test = suite('experiments from the command line');
 const WASM = ['--device', 'wasm', '--threads', '1', '--no-progress'];
@@ -25,7 +25,7 @@ test.before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'likeness-experiment-'));
   process.env.XDG_CACHE_HOME = path('cache');
   for (const [name, file] of PEOPLE) {
-    const photo = cropAround(await samplePhoto(file), SAMPLE_FACES[file][0]);
+    const photo = halved(cropAround(await samplePhoto(file), SAMPLE_FACES[file][0]));
     await mkdir(path('lfw', 'images', name), { recursive: true });
     for (const [k, image] of [photo, mirrorImage(photo)].entries())
       await writeFile(path('lfw', 'images', name, `${name}_000${k + 1}.jpg`), await encodePng(image));

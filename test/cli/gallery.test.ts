@@ -17,7 +17,7 @@ const path = (name: string) => join(folder, name);
 
 /** The face of a sample photo, counted from the left, as a photo of its own. */
 async function faceOf(photo: string, face: number) {
-  return cropAround(await samplePhoto(photo), SAMPLE_FACES[photo][face]);
+  return halved(cropAround(await samplePhoto(photo), SAMPLE_FACES[photo][face]));
 }
 
 test.before(async () => {

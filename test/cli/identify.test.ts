@@ -9,7 +9,7 @@ import { openWasm } from '../../src/kernels/wasm/backend';
 import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors';
 import { type Finished, likeness } from '../helpers/command';
 import { drawnChip, trainModel } from '../helpers/model';
-import { cropAround, plain, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
+import { cropAround, halved, plain, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
 
 const test = suite('models on the command line');
 const WASM = ['--device', 'wasm', '--threads', '1'];
@@ -32,7 +32,7 @@ test.before(async () => {
   names = images.names;
   const known = await calibrateModel(backend, bytes, images.examples);
   await backend.close();
-  const face = cropAround(await samplePhoto('sample3.jpg'), SAMPLE_FACES['sample3.jpg'][0]);
+  const face = halved(cropAround(await samplePhoto('sample3.jpg'), SAMPLE_FACES['sample3.jpg'][0]));
   await Promise.all([
     writeFile(path(uncalibrated), bytes),
     writeFile(path(calibrated), known.bytes),

@@ -8,7 +8,7 @@ import { likeness } from '../helpers/command';
 import { cropAround, halved, jpegOf, plain, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
 
 const test = suite('masks from the command line');
-const WASM = ['--device', 'wasm', '--threads', '2', '--no-progress'];
+const WASM = ['--device', 'wasm', '--threads', '1', '--no-progress'];
 
 let folder = '';
 const path = (...names: string[]) => join(folder, ...names);

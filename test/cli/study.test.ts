@@ -7,7 +7,7 @@ import type { GradientsReport } from '../../src/cli/study';
 import { syntheticDataset } from '../../src/face/dataset';
 import { openWasm } from '../../src/kernels/wasm/backend';
 import { DepthTraining } from '../../src/nn/depth-training';
-import { likeness } from '../helpers/command';
+import { likeness, likenessProcess } from '../helpers/command';
 
 const test = suite('likeness study gradients');
 const QUICK = ['study', 'gradients', '--device', 'wasm', '--threads', '1', '--depths', '2,1', '--seeds', '2'];
@@ -86,7 +86,7 @@ test('what cannot be done is refused before any work', async () => {
 test('Ctrl-C stops it, and no chart is written', async () => {
   const out = join(folder, 'stopped.svg');
   const args = [...TINY, '--seeds', '1000', '--scalings', 'small', '--out', out];
-  const { code, stdout, stderr } = await likeness(args, async ({ told, interrupt }) => {
+  const { code, stdout, stderr } = await likenessProcess(args, async ({ told, interrupt }) => {
     await told();
     interrupt();
   });

@@ -12,7 +12,7 @@ import { MiniResNet } from '../../src/nn/mini-resnet';
 import { decodeOnnx, encodeOnnx, exportOnnx } from '../../src/nn/onnx';
 import { random } from '../../src/tensor/random';
 import { readSafetensors } from '../../src/tensor/safetensors';
-import { likeness } from '../helpers/command';
+import { likeness, likenessProcess } from '../helpers/command';
 
 const test = suite('training an ONNX network on from the command line');
 const WASM = ['--device', 'wasm', '--threads', '1'];
@@ -74,7 +74,7 @@ test('it learns to name people, stopped and gone on with to the bit, and is expo
   assert.equal(JSON.parse(metadata.preprocessing), PREPROCESSING);
 
   const part = training('part.safetensors', ...from, '--save-every', '1');
-  const stopped = await likeness(part, async (process) => {
+  const stopped = await likenessProcess(part, async (process) => {
     for (let tries = 0; tries < 6000; tries++) {
       if (await readFile(path('part.safetensors')).catch(() => undefined)) break;
       await new Promise((resolve) => setTimeout(resolve, 10));

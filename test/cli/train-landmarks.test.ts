@@ -5,10 +5,10 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readSafetensors } from '../../src/tensor/safetensors';
 import { likeness } from '../helpers/command';
-import { cropAround, jpegOf, plain, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
+import { cropAround, halved, jpegOf, plain, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
 
 const test = suite('training of landmarks from the command line');
-const WASM = ['--device', 'wasm', '--threads', '2', '--no-progress'];
+const WASM = ['--device', 'wasm', '--threads', '1', '--no-progress'];
 
 let folder = '';
 const path = (...names: string[]) => join(folder, ...names);
@@ -22,7 +22,7 @@ test.before(async () => {
   for (const photo of ['sample3.jpg', 'sample5.jpg', 'sample6.jpg'])
     for (const face of [0, 1, 2]) {
       const file = path('labelled', 'images', `${photo}-${face}.jpg`);
-      await writeFile(file, await jpegOf(cropAround(await samplePhoto(photo), SAMPLE_FACES[photo][face])));
+      await writeFile(file, await jpegOf(halved(cropAround(await samplePhoto(photo), SAMPLE_FACES[photo][face]))));
       files.push(file);
     }
   await writeFile(path('labelled', 'images', 'nobody.jpg'), await jpegOf(plain(90, 90)));

@@ -10,7 +10,7 @@ import { FacePipeline } from '../../src/face/pipeline';
 import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors';
 import { likeness } from '../helpers/command';
 import { assertClose, rejection, thrown } from '../helpers/numbers';
-import { cropAround, mirrorImage, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
+import { cropAround, halved, mirrorImage, SAMPLE_FACES, samplePhoto } from '../helpers/photos';
 
 const test = suite('learning from a teacher, on the command line');
 const WASM = ['--device', 'wasm', '--threads', '1', '--no-progress'];
@@ -30,7 +30,9 @@ test('a student of upper faces: it has no names, its file says what it sees, and
       ['sample3.jpg', 0],
       ['sample6.jpg', 0],
       ['sample1.jpg', 0],
-    ].map(async ([name, k]) => cropAround(await samplePhoto(String(name)), SAMPLE_FACES[String(name)][Number(k)])),
+    ].map(async ([name, k]) =>
+      halved(cropAround(await samplePhoto(String(name)), SAMPLE_FACES[String(name)][Number(k)])),
+    ),
   );
   for (const [name, photo] of Object.entries({ Ada: ada, Ben: ben, Cleo: cleo })) {
     await mkdir(path('people', name), { recursive: true });

@@ -8,10 +8,10 @@ import { encodePng } from '../../src/face/image';
 import { syntheticPerson, syntheticPhoto } from '../../src/face/synthetic';
 import { random } from '../../src/tensor/random';
 import { readSafetensors, writeSafetensors } from '../../src/tensor/safetensors';
-import { likeness } from '../helpers/command';
+import { likeness, likenessProcess } from '../helpers/command';
 
 const test = suite('training from the command line');
-const WASM = ['--device', 'wasm', '--threads', '2'];
+const WASM = ['--device', 'wasm', '--threads', '1'];
 const PEOPLE = ['Ada', 'Ben', 'Cleo'];
 
 let folder = '';
@@ -63,13 +63,13 @@ interface Report {
 
 test('trains, reports, and the model names the people of other photos', async () => {
   const model = path('model.safetensors');
-  const trained = await likeness(training('model.safetensors', '--epochs', '12', '--json'));
+  const trained = await likeness(training('model.safetensors', '--epochs', '6', '--json'));
   assert.is(trained.code, 0, trained.stderr);
   const report: Report = JSON.parse(trained.stdout);
   assert.is(report.people, 3);
   assert.ok(report.finished);
-  assert.is(report.step, 24);
-  assert.is(report.history.length, 12);
+  assert.is(report.step, 12);
+  assert.is(report.history.length, 6);
   const { metadata } = readSafetensors(await readFile(model));
   assert.equal(JSON.parse(metadata.names), PEOPLE);
   assert.is(metadata.architecture, 'mini-resnet');
@@ -113,14 +113,15 @@ async function appeared(name: string) {
   throw new Error(`${name} has not come`);
 }
 
-const LONG = ['--epochs', '20', '--save-every', '2'];
+/** On two threads, and yet as on one. */
+const LONG = ['--epochs', '12', '--save-every', '2', '--threads', '2'];
 const tensorsOf = async (name: string) => readSafetensors(await readFile(path(name))).tensors;
 
 /** The model of a training that nobody disturbed. */
 let undisturbed: ReturnType<typeof tensorsOf> | undefined;
 function trainUndisturbed() {
   undisturbed ??= (async () => {
-    const whole = await likeness(training('whole.safetensors', '--epochs', '20', '--no-progress'));
+    const whole = await likeness(training('whole.safetensors', '--epochs', '12', '--no-progress'));
     assert.is(whole.code, 0, whole.stderr);
     assert.is(whole.stderr, '');
     return tensorsOf('whole.safetensors');
@@ -130,14 +131,14 @@ function trainUndisturbed() {
 
 test('Ctrl-C saves and says how to go on, and going on gives the very model of an undisturbed run', async () => {
   const part = training('part.safetensors', ...LONG);
-  const stopped = await likeness(part, async (process) => {
+  const stopped = await likenessProcess(part, async (process) => {
     await appeared('part.safetensors');
     process.interrupt();
   });
   assert.is(stopped.code, 130, stopped.stderr);
   assert.match(
     stopped.stderr,
-    /stopped after step \d+ of 40, saved to .*part\.safetensors; go on with: likeness train .* --resume\n$/,
+    /stopped after step \d+ of 24, saved to .*part\.safetensors; go on with: likeness train .* --resume\n$/,
   );
   const resumed = await likeness([...part, '--resume']);
   assert.is(resumed.code, 0, resumed.stderr);
@@ -149,14 +150,14 @@ test('Ctrl-C saves and says how to go on, and going on gives the very model of a
 
 test('kill -9 leaves the last checkpoint whole, and going on from it gives the very model of an undisturbed run', async () => {
   const part = training('killed.safetensors', ...LONG);
-  const killed = await likeness(part, async (process) => {
+  const killed = await likenessProcess(part, async (process) => {
     await appeared('killed.safetensors');
     process.kill();
   });
   assert.is(killed.code, null);
   const { metadata } = readSafetensors(await readFile(path('killed.safetensors')));
   const { position } = JSON.parse(metadata.training);
-  assert.ok(position.step >= 2 && position.step < 40 && position.step % 2 === 0);
+  assert.ok(position.step >= 2 && position.step < 24 && position.step % 2 === 0);
   await copyFile(path('killed.safetensors'), path('checkpoint.safetensors'));
   // Not even --aligned need be said again, nor whom to train on: the file knows.
   const resumed = await likeness(['train', path('people'), '--out', path('killed.safetensors'), '--resume', ...WASM]);
@@ -164,8 +165,11 @@ test('kill -9 leaves the last checkpoint whole, and going on from it gives the v
   assert.equal(await tensorsOf('killed.safetensors'), await trainUndisturbed());
   // The curves are those of the whole training.
   const [own, whole] = await Promise.all(['killed.svg', 'whole.svg'].map(async (name) => readFile(path(name), 'utf8')));
-  assert.is(own, whole);
+  assert.is(withoutIds(own), withoutIds(whole));
 });
+
+/** Charts number their markers through all that a process draws. */
+const withoutIds = (svg: string) => svg.replaceAll(/plot-marker-\d+/g, 'plot-marker');
 
 /** The picture of a person, copied; or whatever else is said to be one. */
 async function makePeople(name: string, files: Record<string, Uint8Array>) {

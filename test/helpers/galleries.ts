@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { cp, mkdtemp, stat } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
@@ -11,12 +11,13 @@ import { ServerDatabase } from '../../src/gallery/server-database';
 
 /*
  * Both homes of a gallery. Making a database takes PGlite seconds, so that one is made for all runs of a checkout, and
- * copied. The network client is tested against PGlite behind a socket; LIKENESS_TEST_POSTGRES=postgres://user@host/name
+ * copied. PostgreSQL fills its buffers at every start, which takes half a second for the 128 MB that it has unless told
+ * otherwise. The network client is tested against PGlite behind a socket; LIKENESS_TEST_POSTGRES=postgres://user@host/name
  * tests it against that server, whose gallery is
  * deleted. The socket muddles statements of several connections, so that there is one.
  */
 
-const MADE = resolve('.cache/empty-gallery');
+const MADE = resolve('.cache/small-gallery');
 const folders: string[] = [];
 process.once('exit', () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -31,10 +32,24 @@ export interface TestHome {
 
 /** A folder with a gallery that holds nothing. */
 export async function emptyGalleryFolder(): Promise<string> {
-  if (!(await stat(join(MADE, 'database')).catch(() => undefined))) await (await FolderDatabase.open(MADE)).close();
+  if (!(await stat(MADE).catch(() => undefined))) await makeEmptyGallery();
   const folder = await temporaryFolder();
   await cp(join(MADE, 'database'), join(folder, 'database'), { recursive: true });
   return folder;
+}
+
+/** Renamed when it is whole, so that no other process of the tests copies half of it. */
+async function makeEmptyGallery(): Promise<void> {
+  const unfinished = `${MADE}.${process.pid}`;
+  await (await FolderDatabase.open(unfinished)).close();
+  await appendFile(join(unfinished, 'database', 'postgresql.conf'), '\nshared_buffers = 16MB\n');
+  try {
+    await rename(unfinished, MADE);
+  } catch (error) {
+    // Another process was first.
+    await rm(unfinished, { recursive: true });
+    if (!(await stat(MADE).catch(() => undefined))) throw error;
+  }
 }
 
 export async function temporaryFolder(): Promise<string> {
