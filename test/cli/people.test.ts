@@ -33,7 +33,7 @@ interface VerificationDocument {
 }
 
 const test = suite('the command on people');
-const WASM = ['--device', 'wasm'];
+const WASM = ['--device', 'wasm', '--threads', '1'];
 const samples = join(dirname(createRequire(import.meta.url).resolve('@vladmandic/face-api/package.json')), 'demo');
 let folder = '';
 /** One woman in two photos, another person, and a photo of nobody. */
