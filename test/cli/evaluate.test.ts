@@ -119,7 +119,7 @@ test('Ctrl-C keeps what is done, and the same command goes on from there; each e
 
 test('conditions, groups, and a page with pictures of the mistakes', async () => {
   const labels = await write('labels.csv', 'Ada,first\nBen,first\nCleo,second\nDan,second\n');
-  const more = ['--conditions', 'eyes,mouth', '--labels', labels, '--report', path('report.html')];
+  const more = ['--no-flip', '--conditions', 'eyes,mouth', '--labels', labels, '--report', path('report.html')];
   const { code, stdout, stderr } = await likeness(lfw('--threshold', '0', '--json', ...more));
   assert.is(code, 0, stderr);
   const document: Lfw = JSON.parse(stdout);
@@ -139,7 +139,7 @@ test('conditions, groups, and a page with pictures of the mistakes', async () =>
   assert.is(page.match(/data:image\/png;base64,/g)?.length, 8, 'two pictures of each of four mistakes');
   assert.match(page, /likeness evaluate lfw/);
   assert.ok((page.match(/<svg/g)?.length ?? 0) >= 4);
-  const table = await likeness(lfw('--conditions', 'eyes', '--labels', labels));
+  const table = await likeness(lfw('--no-flip', '--conditions', 'eyes', '--labels', labels));
   assert.match(
     table.stdout,
     /LFW View 2: 8 pairs of 8 photos[\s\S]+Accuracy[\s\S]+eyes[\s\S]+0.6 of the eyes[\s\S]+second/,
