@@ -1,9 +1,9 @@
 import { type Ceilings, measureCeilings } from '../bench/ceilings';
 import { type KernelShare, profileTask, type TaskProfile } from '../bench/profile';
-import { HALF_TASKS, type TaskName, tasksOf } from '../bench/tasks';
-import { type BenchOptions, isHalfTask } from './bench';
+import { type TaskName, tasksOf } from '../bench/tasks';
+import { type BenchOptions, precisionOf } from './bench';
 import { openGpu } from './gpu';
-import { digits, printJson, printLine, printTable, tell, UserError } from './output';
+import { digits, printJson, printLine, printTable, tell } from './output';
 
 /** `likeness bench --profile --json`. */
 export interface ProfileReport {
@@ -22,16 +22,14 @@ const SHAPES_SHOWN = 15;
 
 /** `likeness bench --profile`: where the time of the networks and of training goes on this GPU. */
 export async function benchProfile(options: BenchOptions, signal: AbortSignal): Promise<void> {
-  const { task, batch, seconds, json, progress, half = false } = options;
-  if (half && task && !isHalfTask(task))
-    throw new UserError(`--half is for networks and their training: ${HALF_TASKS.join(', ')}`);
+  const { task, batch, seconds, json, progress } = options;
+  const precision = precisionOf(options);
   const backend = await openGpu(options);
   try {
     const note = (sentence: string) => {
       if (progress) tell(sentence);
     };
-    if (half && backend.halfRefusal !== undefined) throw new Error(backend.halfRefusal);
-    const precision = half ? 'half' : 'full';
+    if (precision === 'half' && backend.halfRefusal !== undefined) throw new Error(backend.halfRefusal);
     const ceilings = await measureCeilings(backend, { seconds, signal, precision });
     note(`ceilings: ${inWords(ceilings)}`);
     const tasks = (task ? [task] : backend.isSoftware ? SOFTWARE_PROFILED : PROFILED).flatMap((name) =>

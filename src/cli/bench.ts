@@ -1,7 +1,7 @@
 import { platform } from '#platform';
 import { median, repeatedTimes } from '../bench/measure';
 import { HALF_TASKS, peakTasks, TASKS, type Task, type TaskName, tasksOf } from '../bench/tasks';
-import type { Backend, DeviceName } from '../kernels/backend';
+import type { Backend, DeviceName, Precision } from '../kernels/backend';
 import { openDevice } from '../tensor/device';
 import type { CommonOptions } from './options';
 import { digits, printDevice, printJson, printLine, printTable, tell, UserError } from './output';
@@ -44,9 +44,7 @@ export interface Measurement {
 /** `likeness bench`: how fast the networks, a step of training, products and single layers are here. */
 export async function bench(options: BenchOptions, signal: AbortSignal): Promise<void> {
   const { task, batch, json, progress, half = false } = options;
-  if (half && task && !isHalfTask(task))
-    throw new UserError(`--half is for networks and their training: ${HALF_TASKS.join(', ')}`);
-  const precision = half ? 'half' : 'full';
+  const precision = precisionOf(options);
   const { backend, reason } = await openDevice(options.device, { ...options, precision, tiles: cachedTiles });
   try {
     const names = task ? [task] : half ? HALF_TASKS : TASKS;
@@ -96,7 +94,12 @@ export async function bench(options: BenchOptions, signal: AbortSignal): Promise
   }
 }
 
-export const isHalfTask = (name: TaskName): boolean => HALF_TASKS.some((one) => one === name);
+/** What --half asks for. */
+export function precisionOf({ half = false, task }: BenchOptions): Precision {
+  if (half && task && !HALF_TASKS.some((one) => one === task))
+    throw new UserError(`--half is for networks and their training: ${HALF_TASKS.join(', ')}`);
+  return half ? 'half' : 'full';
+}
 
 async function measure(
   backend: Backend,

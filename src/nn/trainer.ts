@@ -298,7 +298,7 @@ export class Trainer {
     this.#made++;
   }
 
-  /** Learns what the oldest steps under way came to. From one whose gradients were too large for halves on, they are to be made again. */
+  /** Learns what the oldest steps under way came to. Where gradients were too large for halves, all are to be made again. */
   async #learn(ahead: StepsAhead): Promise<void> {
     const { first, results, restore } = await ahead.next();
     const tooLarge = this.#lossScale

@@ -68,6 +68,26 @@ function make(backend: Backend, settings: Partial<TrainingSettings> = {}, classi
   return { network, trainer, dispose };
 }
 
+/** @param bad the step, counted from 1, whose images are far too bright; none is without */
+function makeFailing(backend: Backend, bad: number | undefined, settings: Partial<TrainingSettings>) {
+  const options = { input: SHAPE, widths: [4], depths: [1], embedding: 4, dropout: 0.1, classes: CLASSES };
+  const network = new MiniResNet({ backend, random: random(3) }, options);
+  const plain = plainData(images(6, 1), images(3, 2));
+  const data: TrainingData = {
+    ...plain,
+    batch: async (indices, step) => {
+      const pixels = await plain.batch(indices, step);
+      return step + 1 === bad ? pixels.fill(3e38) : pixels;
+    },
+  };
+  const trainer = new Trainer(network, data, { batchSize: 2, ...settings });
+  const dispose = () => {
+    trainer.dispose();
+    network.dispose();
+  };
+  return { trainer, dispose };
+}
+
 async function advance(trainer: Trainer, steps: number): Promise<number[]> {
   const losses: number[] = [];
   for await (const { loss } of trainer.run(undefined, Math.min(trainer.steps, trainer.step + steps))) losses.push(loss);
@@ -289,21 +309,10 @@ test('a loss that is not finite leaves the weights before it, however many steps
   for (const bad of [1, 4, 8, 9, 11, 12]) {
     const results = [];
     for (const backend of [wasm, new Asynchronous(wasm)]) {
-      const options = { input: SHAPE, widths: [4], depths: [1], embedding: 4, dropout: 0.1, classes: CLASSES };
-      const network = new MiniResNet({ backend, random: random(3) }, options);
-      const plain = plainData(images(6, 1), images(3, 2));
-      const data: TrainingData = {
-        ...plain,
-        batch: async (indices, step) => {
-          const pixels = await plain.batch(indices, step);
-          return step === bad - 1 ? pixels.fill(3e38) : pixels;
-        },
-      };
-      const trainer = new Trainer(network, data, { batchSize: 2, optimizer: 'adamw', averageDecay: 0.9 });
+      const { trainer, dispose } = makeFailing(backend, bad, { optimizer: 'adamw', averageDecay: 0.9 });
       const { message } = await rejection(advance(trainer, 1000));
       results.push({ message, position: trainer.position, state: await everything(trainer) });
-      trainer.dispose();
-      network.dispose();
+      dispose();
       assert.is(wasm.liveBytes, 0);
     }
     assert.match(results[1].message, `at step ${bad}, learning rate`);
@@ -383,29 +392,16 @@ test('mixed precision is saved with its scale, goes on with it, and clips what t
 test('a loss that is not finite in mixed precision leaves the weights before it', async () => {
   const wasm = await openWasm({ threads: 1 });
   for (const bad of [1, 4, 9]) {
-    const [failing, before] = [true, false].map((isBad) => {
-      const backend = new Halved(wasm);
-      const options = { input: SHAPE, widths: [4], depths: [1], embedding: 4, dropout: 0.1, classes: CLASSES };
-      const network = new MiniResNet({ backend, random: random(3) }, options);
-      const plain = plainData(images(6, 1), images(3, 2));
-      const data: TrainingData = {
-        ...plain,
-        batch: async (indices, step) => {
-          const pixels = await plain.batch(indices, step);
-          return isBad && step === bad - 1 ? pixels.fill(3e38) : pixels;
-        },
-      };
-      return { network, trainer: new Trainer(network, data, { batchSize: 2, precision: 'half' }) };
-    });
+    const [failing, before] = [bad, undefined].map((step) =>
+      makeFailing(new Halved(wasm), step, { precision: 'half' }),
+    );
     const { message } = await rejection(advance(failing.trainer, 1000));
     assert.match(message, new RegExp(`^training stopped: the loss was NaN at step ${bad}; where it began is said`));
     assert.is(failing.trainer.position.step, bad - 1);
     await advance(before.trainer, bad - 1);
     assert.equal(await everything(failing.trainer), await everything(before.trainer));
-    for (const { network, trainer } of [failing, before]) {
-      trainer.dispose();
-      network.dispose();
-    }
+    failing.dispose();
+    before.dispose();
   }
   assert.is(wasm.liveBytes, 0);
   await wasm.close();

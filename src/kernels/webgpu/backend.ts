@@ -6,7 +6,7 @@ import { createCommands } from './commands';
 import { conv2dWithMoments } from './conv2d';
 import { type Counts, noCounts } from './counts';
 import { type GpuFeatures, openDevice, wordsFor } from './device';
-import { type Dispatch, foldWorkgroups, scratchOf, UNIFORM_STRIDE, writeUniforms } from './dispatch';
+import { type Dispatch, foldWorkgroups, isBindable, scratchOf, UNIFORM_STRIDE, writeUniforms } from './dispatch';
 import { prepareHalfProgram } from './half';
 import { dispatchesOf } from './kernels';
 import { exceeds } from './pieces';
@@ -111,8 +111,7 @@ export async function openWebgpu({
     const tile = key === undefined ? undefined : tiles?.get(key);
     const chosen =
       tile === undefined || exceeds(call, limit) ? undefined : candidates(call).find((one) => one.tile === tile);
-    const isBindable = chosen?.dispatches.flatMap(scratchOf).every(({ length }) => length <= limit);
-    return chosen && isBindable ? chosen.dispatches : dispatchesOf(call, limit);
+    return chosen && isBindable(chosen.dispatches, limit) ? chosen.dispatches : dispatchesOf(call, limit);
   };
   /** Those of each call. Of a convolution and the moments of its output the one does part of the other's work. */
   const preparedDispatches = (calls: readonly KernelCall[]): Dispatch[][] => {
@@ -120,11 +119,7 @@ export async function openWebgpu({
     for (const [k, call] of calls.entries()) {
       const next = calls[k + 1];
       const joined = next && conv2dWithMoments(call, prepared[k], next);
-      const isBindable = joined
-        ?.flat()
-        .flatMap(scratchOf)
-        .every(({ length }) => length <= buffers.bindingLimit);
-      if (joined && isBindable) prepared.splice(k, 2, ...joined);
+      if (joined && isBindable(joined.flat(), buffers.bindingLimit)) prepared.splice(k, 2, ...joined);
       profiler.note(call, prepared[k]);
     }
     return prepared;

@@ -1,4 +1,5 @@
 import { platform } from '#platform';
+import { MATRIX_STORAGE } from './gemm';
 
 /** The device with what the backend must know of it: how much it can take, and whether it still lives. */
 export interface OpenDevice {
@@ -84,9 +85,6 @@ export const isSoftwareAdapter = (info: GPUAdapterInfo): boolean =>
   /swiftshader|llvmpipe|lavapipe|softpipe|\bwarp\b|basic render/i.test(
     `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
   );
-
-/** Bytes of workgroup memory that the largest tile of gemm-matrices.wgsl takes. */
-const MATRIX_STORAGE = 28 * 1024;
 
 /** What an adapter multiplies, as Chromium's experiment tells it; @webgpu/types do not know of it. */
 interface MatrixConfig {

@@ -34,6 +34,10 @@ export interface Dispatch {
 /** The slots that a dispatch writes first and that need buffers from here on. */
 export const scratchOf = ({ scratch = [] }: Dispatch): readonly Slot[] => scratch;
 
+/** Whether all scratch of theirs can be bound at once, `limit` numbers at most. */
+export const isBindable = (dispatches: readonly Dispatch[], limit: number): boolean =>
+  dispatches.flatMap(scratchOf).every(({ length }) => length <= limit);
+
 export type WebgpuKernel<K extends KernelName> = (call: KernelCall<K>) => Dispatch[];
 
 /** Bytes of uniforms a dispatch may have: also the alignment that every device accepts for a dynamic offset. */

@@ -41,8 +41,8 @@ export interface MatrixTile {
 }
 
 /**
- * As TILES, measured on an H200 with the 3x3 layers of the default MiniResNet. None needs more than 28 KB of workgroup
- * memory.
+ * As TILES, measured on an H200 with the 3x3 layers of the default MiniResNet. None needs more than MATRIX_STORAGE bytes of
+ * workgroup memory.
  */
 export const MATRIX_TILES: readonly MatrixTile[] = [
   { rows: 128, columns: 128, inner: 32, subgroupRows: 64, subgroupColumns: 32, enough: 300 },
@@ -51,6 +51,8 @@ export const MATRIX_TILES: readonly MatrixTile[] = [
   { rows: 64, columns: 32, inner: 32, subgroupRows: 16, subgroupColumns: 32, enough: 0 },
   { rows: 32, columns: 32, inner: 32, subgroupRows: 16, subgroupColumns: 16, enough: 0 },
 ];
+
+export const MATRIX_STORAGE = 28 * 1024;
 
 /** Tiles in a product of `rows` x `columns`. */
 export const workgroupsOf = (tile: Tile | MatrixTile, rows: number, columns: number): number =>

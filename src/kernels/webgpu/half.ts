@@ -1,10 +1,11 @@
 import type { PrepareOptions, Program } from '../backend';
 import type { KernelCall, KernelName, Slot } from '../kernel';
-import { type Dispatch, scratchOf, workgroupsFor } from './dispatch';
+import { type Dispatch, isBindable, scratchOf, workgroupsFor } from './dispatch';
 import { dispatchesOf } from './kernels';
 import { lanesOf, withLanes } from './lanes';
 import { matrixDispatches } from './matrices';
 import { exceeds } from './pieces';
+import { remembered } from './pipelines';
 import type { Profiler } from './profile';
 import { type Backstage, prepareProgram } from './program';
 import type { ShaderName, Storage } from './shaders';
@@ -185,16 +186,8 @@ export function onHalves(
     };
   };
   const halfOf = ({ length }: Slot): Slot => ({ length: storage === 'f16' ? Math.ceil(length / 2) : length });
-  const halfCopyOf = (slot: Slot): Slot => {
-    const copy = halfCopies.get(slot) ?? halfOf(slot);
-    halfCopies.set(slot, copy);
-    return copy;
-  };
-  const fullCopyOf = (slot: Slot): Slot => {
-    const copy = fullCopies.get(slot) ?? { length: slot.length };
-    fullCopies.set(slot, copy);
-    return copy;
-  };
+  const halfCopyOf = (slot: Slot): Slot => remembered(halfCopies, slot, () => halfOf(slot));
+  const fullCopyOf = (slot: Slot): Slot => remembered(fullCopies, slot, () => ({ length: slot.length }));
 
   const once: Dispatch[] = [];
   const ofCalls = calls.map(({ call, dispatches }) => {
@@ -299,13 +292,11 @@ export async function prepareHalfProgram(
   const { buffers, dispatchesFor } = backstage;
   const manner = (call: KernelCall) => halvingOf(call, half.isTraining === true);
   const limit = buffers.bindingLimit;
-  const isBindable = (dispatches: readonly Dispatch[]) =>
-    dispatches.flatMap(scratchOf).every(({ length }) => length <= limit);
   const wanted = calls.map((call) => {
     if (manner(call) === 'never') return { call, dispatches: dispatchesFor(call) };
     const products = hasMatrices && !exceeds(call, limit) ? matrixDispatches(call) : undefined;
     // Tiles that were measured are those of float32, and may be Winograd's, which have no form for halves.
-    return { call, dispatches: products && isBindable(products) ? products : dispatchesOf(call, limit) };
+    return { call, dispatches: products && isBindable(products, limit) ? products : dispatchesOf(call, limit) };
   });
   const slots = { constants, results: half.results, halvingOf: manner };
   const { lent, once, ofCalls, packed } = onHalves(wanted, slots, storage);

@@ -128,7 +128,8 @@ interface Memory<K, V> {
   set(key: K, value: V): unknown;
 }
 
-function remembered<K, V>(map: Memory<K, V>, key: K, make: () => V): V {
+/** What was made for a key, now if nobody has asked for it before. */
+export function remembered<K, V>(map: Memory<K, V>, key: K, make: () => V): V {
   const known = map.get(key);
   if (known !== undefined) return known;
   const value = make();

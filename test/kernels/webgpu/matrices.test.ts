@@ -4,7 +4,7 @@ import type { Backend } from '../../../src/kernels/backend';
 import type { Conv2dSizes, KernelCall } from '../../../src/kernels/kernel';
 import { openReference } from '../../../src/kernels/reference/backend';
 import { openWebgpu } from '../../../src/kernels/webgpu/backend';
-import { MATRIX_TILES, type MatrixTile } from '../../../src/kernels/webgpu/gemm';
+import { MATRIX_STORAGE, MATRIX_TILES, type MatrixTile } from '../../../src/kernels/webgpu/gemm';
 import { onHalves } from '../../../src/kernels/webgpu/half';
 import { matrixDispatches, productOfMatrices } from '../../../src/kernels/webgpu/matrices';
 import { random } from '../../../src/tensor/random';
@@ -94,6 +94,9 @@ test('what is tried by hand is what tiles are made of, and each thread has its l
   for (const tile of [...MATRIX_TILES, ...TILES_BY_HAND]) {
     const { rows, columns, inner, subgroupRows, subgroupColumns } = tile;
     const threads = (rows / subgroupRows) * (columns / subgroupColumns) * 32;
+    // Both matrices turned take most: rows of halves with room for eight more, and a block of sums for each subgroup.
+    const bytes = 2 * (rows + columns) * (inner + 8) + 4 * 256 * (threads / 32);
+    assert.ok(bytes <= MATRIX_STORAGE, `${rows}x${columns}: ${bytes} bytes of workgroup memory`);
     for (const width of [rows, columns]) {
       assert.ok([1, 2, 4].includes((width * inner) / 4 / threads), `${rows}x${columns}: loads of vectors`);
       assert.ok((width * inner) / 16 <= threads, `${rows}x${columns}: loads of blocks`);
